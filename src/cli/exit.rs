@@ -1,0 +1,37 @@
+//! Exit codes, as the command line contract fixes them.
+
+use std::process::{ExitCode, Termination};
+
+/// How a command ended, as a process exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done and healthy.
+    Done,
+    /// 1: done, and something needs attention (failed entries, differences, unhealthy).
+    Attention,
+    /// 2: wrong usage or configuration.
+    Usage,
+    /// 3: a needed side cannot be reached.
+    Unreachable,
+    /// 4: partly done; the report says which rows were not.
+    Partial,
+}
+
+impl Exit {
+    /// The process exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Attention => 1,
+            Self::Usage => 2,
+            Self::Unreachable => 3,
+            Self::Partial => 4,
+        }
+    }
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self.code())
+    }
+}

@@ -1,0 +1,1 @@
+//! The event loop, the terminal, jobs, tabs and overlays.

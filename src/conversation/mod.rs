@@ -1,0 +1,1 @@
+//! Code conversations: what Robbie remembers, and the embeddings they are searched by.

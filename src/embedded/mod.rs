@@ -1,0 +1,1 @@
+//! Local PostgreSQL servers: find or fetch an installation, start and stop a pair of clusters.

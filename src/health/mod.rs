@@ -1,0 +1,1 @@
+//! Sync health: the facts of both sides, the score and its deductions.

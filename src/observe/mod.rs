@@ -1,0 +1,1 @@
+//! The log file, with secrets kept out.

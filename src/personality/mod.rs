@@ -1,0 +1,1 @@
+//! Robbie's mood and levels.

@@ -1,0 +1,1 @@
+//! The pane contract, keys, themes and widgets.
