@@ -69,7 +69,7 @@ fn imports(text: &str) -> Vec<String> {
                     c if depth == 1 && fresh && (c.is_alphanumeric() || c == '_') => word.push(c),
                     _ => {}
                 }
-                if !word.is_empty() && !(c.is_alphanumeric() || c == '_') {
+                if !(word.is_empty() || c.is_alphanumeric() || c == '_') {
                     found.push(std::mem::take(&mut word));
                     fresh = c == ',' && depth == 1;
                 }
