@@ -2,10 +2,12 @@
 //!
 //! Nothing here knows of queues, panes or terminals.
 
+pub mod catalog;
 pub mod fault;
 pub mod identifiers;
 pub mod link;
 
+pub use catalog::Catalog;
 pub use fault::{Fault, Kind};
 pub use link::{Link, LinkStatus, Pair, Target};
 
