@@ -1,1 +1,18 @@
-//! The pane contract, keys, themes and widgets.
+//! The pane contract, keys, theme and widgets: what every screen is made of.
+//!
+//! A pane imports [`pane`] for the contract and the widgets it draws with. Nothing here reads a terminal, a clock or a
+//! network; the loop that does is the console's.
+
+pub mod header;
+pub mod host;
+pub mod keys;
+pub mod pane;
+pub mod scene;
+pub mod services;
+pub mod theme;
+
+pub use keys::{ActionSpec, Chord};
+pub use pane::{Answer, Ask, Effect, Input, Job, Level, Links, Move, Now, Pane, Policy, Route, Step};
+pub use scene::Scene;
+pub use services::Services;
+pub use theme::{Role, Theme};

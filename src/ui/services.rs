@@ -1,0 +1,63 @@
+//! What a pane's work may use: the links of the shown pair, and the engine if it runs here.
+
+use super::pane::{LinkView, Links};
+use crate::postgres::{Link, LinkStatus, Pair};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The connections and the engine, shared by all jobs.
+pub struct Services {
+    /// The profile's name, for the header.
+    pub profile: String,
+    master: Arc<Link>,
+    replicas: Vec<Arc<Link>>,
+    shown: AtomicUsize,
+}
+
+impl Services {
+    /// Services over one master and its replicas, of which the first is shown.
+    ///
+    /// # Panics
+    /// Where there is no replica: the settings always give at least one.
+    pub fn new(profile: impl Into<String>, master: Arc<Link>, replicas: Vec<Arc<Link>>) -> Self {
+        assert!(!replicas.is_empty(), "a pair has a replica");
+        Self { profile: profile.into(), master, replicas, shown: AtomicUsize::new(0) }
+    }
+
+    /// The master and the shown replica.
+    pub fn pair(&self) -> Pair {
+        Pair { master: Arc::clone(&self.master), replica: Arc::clone(self.replica()) }
+    }
+
+    /// The shown replica.
+    pub fn replica(&self) -> &Arc<Link> {
+        &self.replicas[self.shown.load(Ordering::Relaxed) % self.replicas.len()]
+    }
+
+    /// All replicas.
+    pub fn replicas(&self) -> &[Arc<Link>] {
+        &self.replicas
+    }
+
+    /// Shows the next replica.
+    pub fn show_next(&self) {
+        self.shown.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Where the links of the shown pair stand now.
+    pub fn links(&self) -> Links {
+        Links { master: view(&self.master), replica: view(self.replica()) }
+    }
+}
+
+fn view(link: &Link) -> LinkView {
+    let target = link.target();
+    let status: LinkStatus = link.status().borrow().clone();
+    LinkView {
+        side: target.side,
+        name: target.name.clone(),
+        database: target.config.get_dbname().unwrap_or_default().to_owned(),
+        read_only: target.read_only,
+        status,
+    }
+}
