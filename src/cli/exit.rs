@@ -1,5 +1,6 @@
 //! Exit codes, as the command line contract fixes them.
 
+use crate::postgres::{Fault, Kind};
 use std::process::{ExitCode, Termination};
 
 /// How a command ended, as a process exit code.
@@ -33,5 +34,16 @@ impl Exit {
 impl Termination for Exit {
     fn report(self) -> ExitCode {
         ExitCode::from(self.code())
+    }
+}
+
+impl Exit {
+    /// How a command ends that failed with `fault`.
+    pub fn of(fault: &Fault) -> Self {
+        match fault.kind {
+            Kind::Settings => Self::Usage,
+            Kind::Unreachable | Kind::Refused | Kind::Tls => Self::Unreachable,
+            _ => Self::Attention,
+        }
     }
 }

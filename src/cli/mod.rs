@@ -1,5 +1,129 @@
-//! The command line: arguments, one function per command, exit codes.
+//! The command line: arguments, one file and one function per command, exit codes.
 
+pub mod completions;
+pub mod config;
 mod exit;
+pub mod man;
+pub mod output;
 
 pub use exit::Exit;
+
+use crate::observe::{self, Log};
+use crate::postgres::Fault;
+use crate::settings::{Choices, Environment, Settings};
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Admin console and sync engine for a master PostgreSQL and its offline replicas.
+#[derive(Debug, Parser)]
+#[command(name = "robbie", version, max_term_width = 100, infer_long_args = true)]
+pub struct Cli {
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command takes, before or after its name.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The master database: a libpq URL or key=value string, or `embedded`.
+    #[arg(long, global = true, value_name = "URL")]
+    pub master: Option<String>,
+    /// A replica, repeatable: a libpq URL or key=value string, or `embedded`.
+    #[arg(long, global = true, value_name = "[NAME=]URL")]
+    pub replica: Vec<String>,
+    /// The profile of the configuration file to use.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Another configuration file.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Open read-only database sessions: no write reaches either server.
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Print one JSON document on stdout.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Use no colours.
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// How much goes to the log file.
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = ["off", "error", "warn", "info", "debug", "trace"])]
+    pub log_level: Option<String>,
+}
+
+impl Global {
+    /// The choices made by flags, for [`Settings::load`].
+    pub fn choices(&self) -> Choices {
+        Choices {
+            master: self.master.clone().map(Into::into),
+            replicas: self.replica.iter().cloned().map(Into::into).collect(),
+            profile: self.profile.clone(),
+            config: self.config.clone(),
+            read_only: self.read_only,
+            no_color: self.no_color,
+            log_level: self.log_level.clone(),
+        }
+    }
+}
+
+/// What every command that works on databases is given.
+#[derive(Debug)]
+pub struct Invocation {
+    /// Flags over environment over file over the embedded pair.
+    pub settings: Settings,
+    /// Whether stdout carries one JSON document.
+    pub json: bool,
+    /// Keeps the log open while the command works.
+    pub log: Log,
+}
+
+impl Invocation {
+    /// Reads the settings and starts the log.
+    pub fn new(global: &Global) -> Result<Self, Fault> {
+        let settings = Settings::load(&global.choices(), Environment::of_process())?;
+        let (log, unwritten) = observe::start(&settings);
+        if let Some(reason) = unwritten {
+            output::note(reason);
+        }
+        Ok(Self { settings, json: global.json, log })
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show, check or write the configuration file.
+    Config(config::ConfigArgs),
+    /// Print a completion script for a shell.
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page.
+    Man(man::ManArgs),
+}
+
+/// Runs the command and shows its fault, if it has one.
+pub async fn run(cli: Cli) -> Exit {
+    let json = cli.global.json;
+    match dispatch(cli).await {
+        Ok(exit) => exit,
+        Err(fault) => {
+            output::fault(&fault, json);
+            Exit::of(&fault)
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> Result<Exit, Fault> {
+    let Cli { global, command } = cli;
+    match command {
+        // These need no valid configuration: they explain it, write it, or do not read it. Every other command is
+        // `name::run(args, &Invocation::new(&global)?).await`.
+        Command::Config(args) => config::run(args, &global).await,
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
+    }
+}

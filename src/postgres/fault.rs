@@ -30,7 +30,7 @@ pub enum Kind {
 }
 
 /// A failure with everything a person needs to act on it. Row values and secrets never stand in one.
-#[derive(Debug)]
+#[derive(Debug, serde::Serialize)]
 pub struct Fault {
     /// What sort of failure.
     pub kind: Kind,
@@ -45,6 +45,7 @@ pub struct Fault {
     /// What to do next.
     pub remedy: Option<String>,
     /// The error underneath.
+    #[serde(skip)]
     pub source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -89,6 +90,15 @@ impl Fault {
         fault.object = db.constraint().or(db.column()).or(db.table()).map(ToOwned::to_owned);
         fault.sqlstate = Some(code);
         fault.because(error)
+    }
+}
+
+impl From<crate::settings::Problem> for Fault {
+    fn from(problem: crate::settings::Problem) -> Self {
+        let mut fault = Self::new(Kind::Settings, problem.to_string());
+        fault.object = problem.place.map(|(file, line)| format!("{}:{line}", file.display()));
+        fault.remedy = problem.remedy;
+        fault
     }
 }
 

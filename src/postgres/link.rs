@@ -19,6 +19,13 @@ pub struct Target {
     pub read_only: bool,
 }
 
+impl Target {
+    /// A target that is reached as `config` says.
+    pub fn new(side: Side, name: impl Into<String>, config: Config) -> Self {
+        Self { side, name: name.into(), config, read_only: false }
+    }
+}
+
 /// Where a link stands.
 #[derive(Clone, Debug)]
 pub enum LinkStatus {
@@ -88,7 +95,7 @@ impl Link {
         config.application_name(format!("robbie {purpose}"));
         let (client, connection) =
             config.connect(NoTls).await.map_err(|e| Fault::from_postgres(e, self.target.side))?;
-        tokio::spawn(connection);
+        spawn_connection(connection);
         Ok(client)
     }
 }
@@ -100,4 +107,15 @@ pub struct Pair {
     pub master: Arc<Link>,
     /// The local copy.
     pub replica: Arc<Link>,
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a connection's task is owned by its client: it ends when that is dropped"
+)]
+fn spawn_connection<S, T>(connection: tokio_postgres::Connection<S, T>)
+where
+    tokio_postgres::Connection<S, T>: Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
+{
+    tokio::spawn(connection);
 }
