@@ -4,12 +4,14 @@
 
 CREATE SCHEMA IF NOT EXISTS robbie_sync;
 
--- Who this replica is. One row; node_id is its identity on the master, name what people call it.
+-- Who this replica is. One row; node_id is its identity on the master, name what people call it. `nonce` is the one
+-- the master confirmed with the last push, `next_nonce` the one sent with a push whose answer is not known.
 CREATE TABLE IF NOT EXISTS robbie_sync.this_node (
     only_row   boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     node_id    uuid        NOT NULL DEFAULT gen_random_uuid(),
     name       text        NOT NULL DEFAULT 'replica',
     nonce      uuid,
+    next_nonce uuid,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 INSERT INTO robbie_sync.this_node DEFAULT VALUES ON CONFLICT DO NOTHING;
@@ -28,9 +30,11 @@ CREATE TABLE IF NOT EXISTS robbie_sync.cursor (
 --   ready      may be sent as soon as next_attempt_at has come
 --   inflight   in a batch that was sent; settled from the ledger after a crash
 --   retry      failed, will be tried again at next_attempt_at
---   blocked    waits for something named in blocked_on (parent, chain, mapping, schema, key, choice)
---   quarantined failed too often or needs a person
+--   blocked    waits for something; blocked_on is `parent <table> <key>`, `chain`, `mapping <text id>`, `schema`, `key` or
+--              `choice`; blocked_by is the entry it waits for, where it is one
+--   quarantined failed too often, needs a person
 --   applied | superseded | conflict_resolved   terminal, synced_at is set
+-- `seq` and robbie_sync.base.edit_seq are drawn from one sequence, so that an edit is before or after an entry.
 CREATE TABLE IF NOT EXISTS robbie_sync.entry (
     entry_id        uuid PRIMARY KEY,
     seq             bigint GENERATED ALWAYS AS IDENTITY,
@@ -77,13 +81,15 @@ CREATE TABLE IF NOT EXISTS robbie_sync.attempt (
 );
 CREATE INDEX IF NOT EXISTS attempt_entry ON robbie_sync.attempt (entry_id, attempt_no);
 
--- The last synced image of a row that was edited here and not yet sent: copied once, at the first edit.
+-- Rows edited here and not yet settled on the master, each with its last synced image, copied once at the first edit;
+-- no image: the row was inserted here. `edit_seq` is when it was last edited.
 CREATE TABLE IF NOT EXISTS robbie_sync.base (
-    tbl   text        NOT NULL,
-    pk    jsonb       NOT NULL,
-    image jsonb,
-    xid   xid8        NOT NULL DEFAULT pg_current_xact_id(),
-    at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    tbl      text        NOT NULL,
+    pk       jsonb       NOT NULL,
+    image    jsonb,
+    edit_seq bigint      NOT NULL DEFAULT nextval('robbie_sync.entry_seq_seq'),
+    xid      xid8        NOT NULL DEFAULT pg_current_xact_id(),
+    at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (tbl, pk)
 );
 

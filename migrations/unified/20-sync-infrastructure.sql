@@ -44,6 +44,25 @@ CREATE TABLE IF NOT EXISTS robbie_sync.changelog (
     at     timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX IF NOT EXISTS changelog_xid ON robbie_sync.changelog (xid);
+CREATE INDEX IF NOT EXISTS changelog_pk ON robbie_sync.changelog USING hash (pk);
+
+-- Below which transaction the changelog was pruned: a replica whose cursor reaches further back compares all rows.
+CREATE TABLE IF NOT EXISTS robbie_sync.pruned (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    below    xid8        NOT NULL,
+    at       timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- The tables that are synced, and how. `policy` says what happens when both sides changed different columns of a row:
+-- `row` keeps the master's row, `column` merges. `derived` columns belong to a trigger of the master: never sent, never
+-- compared. `stamps` (time of the last change) are sent but never compared.
+CREATE TABLE IF NOT EXISTS robbie_sync.synced_table (
+    tbl         text PRIMARY KEY,
+    policy      text        NOT NULL DEFAULT 'row' CHECK (policy IN ('row', 'column')),
+    derived     text[]      NOT NULL DEFAULT '{}',
+    stamps      text[]      NOT NULL DEFAULT '{}',
+    captured_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
 
 -- The ledger: one row per entry that took effect here, written in the transaction of the effect. An entry found here
 -- is never applied again. `before_image` is what undo puts back; `after_hash` is how a later change is noticed.
@@ -66,6 +85,7 @@ CREATE TABLE IF NOT EXISTS robbie_sync.applied (
     applied_at   timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX IF NOT EXISTS applied_node_seq ON robbie_sync.applied (node_id, seq);
+CREATE INDEX IF NOT EXISTS applied_pk ON robbie_sync.applied USING hash (pk);
 
 -- Every conflict with all its images; the losing image is always kept.
 CREATE TABLE IF NOT EXISTS robbie_sync.conflict (
