@@ -218,7 +218,7 @@ impl CycleReport {
 }
 
 /// Where the engine of this process stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct EngineStatus {
     /// Whether it holds the replica's engine lock.
     pub running: bool,
@@ -236,21 +236,6 @@ pub struct EngineStatus {
     pub fault: Option<String>,
     /// Whether the engine of another process holds the lock, and which (its `application_name`).
     pub held_by: Option<String>,
-}
-
-impl Default for EngineStatus {
-    fn default() -> Self {
-        Self {
-            running: false,
-            paused: false,
-            busy: false,
-            cycles: 0,
-            last_cycle: None,
-            next_at: None,
-            fault: None,
-            held_by: None,
-        }
-    }
 }
 
 fn as_rfc3339<S: serde::Serializer>(at: &SystemTime, s: S) -> Result<S::Ok, S::Error> {
