@@ -3,12 +3,17 @@
 //! A pane imports [`pane`] for the contract and the widgets it draws with. Nothing here reads a terminal, a clock or a
 //! network; the loop that does is the console's.
 
+pub mod field;
+pub mod format;
 pub mod header;
 pub mod host;
 pub mod keys;
 pub mod pane;
+pub mod prose;
 pub mod scene;
 pub mod services;
+pub mod table;
+pub mod text;
 pub mod theme;
 
 pub use keys::{ActionSpec, Chord};
