@@ -22,12 +22,12 @@ const PAIR: f64 = 0.5;
 
 /// Words that say nothing of the subject. A text of nothing else is embedded by them after all.
 const STOP_WORDS: &[&str] = &[
-    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because", "been", "but", "by",
-    "can", "could", "did", "do", "does", "for", "from", "get", "had", "has", "have", "he", "her", "him", "his", "how", "i",
-    "if", "in", "into", "is", "it", "its", "just", "like", "me", "more", "my", "no", "not", "of", "on", "one", "or", "our",
-    "out", "s", "she", "should", "so", "some", "t", "than", "that", "the", "their", "them", "then", "there", "these",
-    "they", "this", "to", "too", "up", "us", "use", "was", "we", "were", "what", "when", "which", "who", "why", "will",
-    "with", "would", "you", "your",
+    "a", "about", "after", "all", "also", "am", "an", "and", "any", "are", "as", "at", "be", "because", "been", "but",
+    "by", "can", "could", "did", "do", "does", "for", "from", "get", "had", "has", "have", "he", "her", "him", "his",
+    "how", "i", "if", "in", "into", "is", "it", "its", "just", "like", "me", "more", "my", "no", "not", "of", "on",
+    "one", "or", "our", "out", "s", "she", "should", "so", "some", "t", "than", "that", "the", "their", "them", "then",
+    "there", "these", "they", "this", "to", "too", "up", "us", "use", "was", "we", "were", "what", "when", "which",
+    "who", "why", "will", "with", "would", "you", "your",
 ];
 
 /// A unit vector of [`DIMENSIONS`] dimensions.
@@ -112,7 +112,9 @@ struct Word {
 /// The words of a text: runs of letters, digits and `_`; each ideograph is a word of its own.
 fn words(text: &str) -> Vec<Word> {
     let mut out = Vec::new();
-    for run in text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|run| run.chars().any(char::is_alphanumeric)) {
+    for run in
+        text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|run| run.chars().any(char::is_alphanumeric))
+    {
         let mut plain = String::new();
         for c in run.chars() {
             if is_ideograph(c) {
@@ -199,7 +201,10 @@ mod tests {
         assert_eq!(identifier_parts("parseHTTPRequest"), ["parse", "HTTP", "Request"]);
         assert_eq!(identifier_parts("user_id_mapping"), ["user", "id", "mapping"]);
         let whole = words("call user_idMapping now");
-        assert_eq!(whole[1], Word { whole: "user_idmapping".into(), parts: vec!["user".into(), "id".into(), "mapping".into()] });
+        assert_eq!(
+            whole[1],
+            Word { whole: "user_idmapping".into(), parts: vec!["user".into(), "id".into(), "mapping".into()] }
+        );
     }
 
     #[test]
