@@ -172,13 +172,12 @@ pub fn why(reason: &Reason) -> String {
 
 /// The filter of the queue that shows the entries of a reason.
 pub fn filter(reason: &Reason) -> String {
-    let mut out = format!("state:{} table:{}", reason.state, word(&reason.table));
-    if let Some(code) = &reason.sqlstate {
-        out.push_str(&format!(" sqlstate:{}", word(code)));
-    } else if let Some(verdict) = &reason.verdict {
-        out.push_str(&format!(" verdict:{}", word(verdict)));
+    let entries = format!("state:{} table:{}", reason.state, word(&reason.table));
+    match (&reason.sqlstate, &reason.verdict) {
+        (Some(code), _) => format!("{entries} sqlstate:{}", word(code)),
+        (None, Some(verdict)) => format!("{entries} verdict:{}", word(verdict)),
+        (None, None) => entries,
     }
-    out
 }
 
 /// A value of the filter grammar: quoted unless it is a plain word.

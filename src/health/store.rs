@@ -14,7 +14,7 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 /// A shape is believed this long; a statement that finds it wrong ends that at once.
 const SHAPE_LIVES: Duration = Duration::from_secs(30);
 /// Large tables are counted this often at most.
-const COUNTS_LIVE: Duration = Duration::from_secs(60);
+const COUNTS_LIVE: Duration = Duration::from_mins(1);
 /// A side that says nothing for this long counts as lost (the server itself stops a statement after one second).
 const PATIENCE: Duration = Duration::from_secs(4);
 /// How long the master waits for the replica to say how far it has pulled.
@@ -160,6 +160,13 @@ fn why_unchecked(fault: &Fault) -> String {
     }
 }
 
+/// The part of an answer that says how large the tables are.
+#[derive(serde::Deserialize)]
+struct Sizes {
+    #[serde(default)]
+    tables: Vec<super::facts::TableSize>,
+}
+
 /// Counts the tables that are too large for every refresh; what is not counted within a second stays an estimate.
 async fn count_large_tables(link: &Link, client: &Client, known: &mut KnownSide, shape: &Shape, text: &str) {
     match known.counted_at {
@@ -170,11 +177,6 @@ async fn count_large_tables(link: &Link, client: &Client, known: &mut KnownSide,
             return;
         }
         Some(_) => {}
-    }
-    #[derive(serde::Deserialize)]
-    struct Sizes {
-        #[serde(default)]
-        tables: Vec<super::facts::TableSize>,
     }
     let Ok(sizes) = serde_json::from_str::<Sizes>(text) else { return };
     let large: Vec<&str> = shape
