@@ -17,20 +17,14 @@ test:
 ci:
     bash .ci/run
 
-# Micro-benchmarks (criterion).
-bench:
-    cargo bench
+# Micro-benchmarks (criterion), and the whole program in a pseudo-terminal.
+bench *ARGS:
+    cargo bench {{ARGS}}
 
-# The terminal figures of BENCHMARKS.md (Linux, Python 3 with pyte). BENCH is the measuring script.
-bench-terminal BENCH:
-    cargo build --release
-    benches/terminal.sh {{BENCH}}
+# The terminal figures of BENCHMARKS.md.
+bench-terminal ENTRIES="20000":
+    cargo bench --bench terminal -- --entries {{ENTRIES}}
 
 # The demo: an embedded pair with sample data, syncing.
 demo *ARGS:
     cargo run --release -- demo {{ARGS}}
-
-# Pictures of every pane into assets/screenshots (Linux, Python 3 with pyte and pillow). SHOT is the drawing script.
-shot SHOT:
-    cargo build --release
-    assets/screenshots/take.sh {{SHOT}}
