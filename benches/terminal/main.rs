@@ -3,7 +3,7 @@
 //! `cargo bench --bench terminal [-- --entries 1000000]`. It builds a pair of its own in a temporary home, fills the queue,
 //! and measures beside the console a baseline that everybody knows: psql showing the same page of the same table.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench that meets an error has ended, and prints")]
+#![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a bench that meets an error has ended, and prints")]
 
 mod pty;
 
