@@ -1,1 +1,3 @@
 //! The event loop, the terminal, jobs, tabs and overlays.
+
+pub mod keymap;

@@ -143,7 +143,7 @@ fn typed<P: Pane>(input: Input<usize, Word>) -> Option<Input<P::Action, P::Messa
         Input::Shown => Input::Shown,
         Input::Hidden => Input::Hidden,
         Input::LinksChanged(links) => Input::LinksChanged(links),
-        Input::EngineChanged => Input::EngineChanged,
+        Input::EngineChanged(status) => Input::EngineChanged(status),
         Input::Resized(size) => Input::Resized(size),
         Input::Viewport { zone, rows } => Input::Viewport { zone, rows },
         Input::Routed(route) => Input::Routed(route),

@@ -6,6 +6,7 @@
 use super::services::Services;
 use super::{ActionSpec, Chord, Role, Scene};
 use crate::postgres::{Fault, LinkStatus, Side};
+use crate::sync::EngineStatus;
 use futures_util::future::BoxFuture;
 use ratatui::layout::{Rect, Size};
 use std::future::Future;
@@ -103,7 +104,7 @@ impl Now {
 }
 
 /// A step of the cursor. These keys are the same in every pane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Move {
     /// One up.
     Up,
@@ -134,7 +135,7 @@ pub enum Input<A, M> {
     Move(Move),
     /// Enter: open what is selected.
     Open,
-    /// Esc, q or ←: close the innermost level. Comes only while [`Pane::breadcrumb`] is not empty.
+    /// Esc or q: close the innermost level. Comes only while [`Pane::breadcrumb`] is not empty.
     Back,
     /// A key for the text field that has the focus.
     Key(Chord),
@@ -164,8 +165,8 @@ pub enum Input<A, M> {
     Hidden,
     /// A connection was made or lost (also sent once before the first `Shown`).
     LinksChanged(Arc<Links>),
-    /// The engine's status changed: a cycle began or ended, it was paused, it appeared or went.
-    EngineChanged,
+    /// The status of this process's engine changed: a cycle began or ended, it was paused, it waits for another.
+    EngineChanged(Arc<EngineStatus>),
     /// The size of the pane's area changed.
     Resized(Size),
     /// How many rows of a list named by [`Scene::viewport`] are on the screen now.

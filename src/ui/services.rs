@@ -2,6 +2,7 @@
 
 use super::pane::{LinkView, Links};
 use crate::postgres::{Link, LinkStatus, Pair};
+use crate::sync::EngineHandle;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,6 +13,7 @@ pub struct Services {
     master: Arc<Link>,
     replicas: Vec<Arc<Link>>,
     shown: AtomicUsize,
+    engine: Option<Arc<EngineHandle>>,
 }
 
 impl Services {
@@ -21,7 +23,19 @@ impl Services {
     /// Where there is no replica: the settings always give at least one.
     pub fn new(profile: impl Into<String>, master: Arc<Link>, replicas: Vec<Arc<Link>>) -> Self {
         assert!(!replicas.is_empty(), "a pair has a replica");
-        Self { profile: profile.into(), master, replicas, shown: AtomicUsize::new(0) }
+        Self { profile: profile.into(), master, replicas, shown: AtomicUsize::new(0), engine: None }
+    }
+
+    /// The same with the engine that runs in this process.
+    #[must_use]
+    pub fn with_engine(mut self, engine: Option<Arc<EngineHandle>>) -> Self {
+        self.engine = engine;
+        self
+    }
+
+    /// The engine, if it runs in this process.
+    pub fn engine(&self) -> Option<&Arc<EngineHandle>> {
+        self.engine.as_ref()
     }
 
     /// The master and the shown replica.

@@ -1,0 +1,90 @@
+//! The actions that are the same in every pane.
+
+use crate::ui::keys::ActionSpec;
+use crate::ui::pane::Move;
+
+/// An action of the console itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Global {
+    /// Leave.
+    Quit,
+    /// Leave from anywhere.
+    Interrupt,
+    /// Close the innermost level.
+    Back,
+    /// Open what is selected.
+    Open,
+    /// Move the cursor.
+    Move(Move),
+    /// Show pane number n, counted from 0.
+    Pane(usize),
+    /// Show the next pane.
+    NextPane,
+    /// Show the previous pane.
+    PreviousPane,
+    /// Search all actions.
+    Palette,
+    /// Show the keys.
+    Help,
+    /// Run a cycle now.
+    SyncNow,
+    /// Pause the engine, or let it go on.
+    PauseEngine,
+    /// Show what was said.
+    Log,
+    /// Choose a theme.
+    Themes,
+    /// Turn the mouse on or off.
+    Mouse,
+    /// Show the next replica.
+    NextReplica,
+    /// Draw everything again.
+    Redraw,
+    /// Give the terminal back to the shell for a while.
+    Suspend,
+}
+
+const fn spec(
+    action: Global,
+    name: &'static str,
+    keys: &'static [&'static str],
+    short: &'static str,
+    help: &'static str,
+) -> ActionSpec<Global> {
+    ActionSpec { action, name, keys, short, help }
+}
+
+/// The table: action, name, default keys, footer, help.
+pub const GLOBALS: &[ActionSpec<Global>] = &[
+    spec(Global::Open, "open", &["enter"], "open", "Open what is selected"),
+    spec(Global::Back, "back", &["esc"], "back", "Close the innermost level"),
+    spec(Global::Move(Move::Up), "up", &["up", "k"], "up", "One row up"),
+    spec(Global::Move(Move::Down), "down", &["down", "j"], "down", "One row down"),
+    spec(Global::Move(Move::Left), "left", &["left", "h"], "left", "To the left"),
+    spec(Global::Move(Move::Right), "right", &["right", "l"], "right", "To the right"),
+    spec(Global::Move(Move::PageUp), "page-up", &["pgup", "ctrl-b", "ctrl-u"], "page up", "One page up"),
+    spec(Global::Move(Move::PageDown), "page-down", &["pgdn", "ctrl-f", "ctrl-d"], "page down", "One page down"),
+    spec(Global::Move(Move::First), "first", &["home", "g"], "first", "To the first row"),
+    spec(Global::Move(Move::Last), "last", &["end", "G"], "last", "To the last row"),
+    spec(Global::SyncNow, "sync-now", &["s"], "sync now", "Run a cycle of the engine now"),
+    spec(Global::PauseEngine, "pause", &["p"], "pause", "Pause the engine, or let it go on"),
+    spec(Global::Palette, "palette", &[":"], "commands", "Search all actions by name"),
+    spec(Global::Help, "help", &["?"], "help", "Show the keys that work here"),
+    spec(Global::NextPane, "next-pane", &["tab"], "next pane", "Show the next pane"),
+    spec(Global::PreviousPane, "previous-pane", &["shift-tab"], "previous pane", "Show the previous pane"),
+    spec(Global::Pane(0), "pane-1", &["1"], "pane 1", "Show the first pane"),
+    spec(Global::Pane(1), "pane-2", &["2"], "pane 2", "Show the second pane"),
+    spec(Global::Pane(2), "pane-3", &["3"], "pane 3", "Show the third pane"),
+    spec(Global::Pane(3), "pane-4", &["4"], "pane 4", "Show the fourth pane"),
+    spec(Global::Pane(4), "pane-5", &["5"], "pane 5", "Show the fifth pane"),
+    spec(Global::Pane(5), "pane-6", &["6"], "pane 6", "Show the sixth pane"),
+    spec(Global::Pane(6), "pane-7", &["7"], "pane 7", "Show the seventh pane"),
+    spec(Global::Log, "messages", &["!"], "messages", "Show the messages of this session"),
+    spec(Global::Themes, "theme", &["T"], "theme", "Choose a theme, with a preview"),
+    spec(Global::Mouse, "mouse", &["m"], "mouse", "Turn the mouse off (to select text) or on"),
+    spec(Global::NextReplica, "next-replica", &["ctrl-n"], "next replica", "Show the next replica"),
+    spec(Global::Redraw, "redraw", &["ctrl-l"], "redraw", "Draw everything again"),
+    spec(Global::Suspend, "suspend", &["ctrl-z"], "suspend", "Give the terminal back to the shell for a while"),
+    spec(Global::Quit, "quit", &["q"], "quit", "Close the innermost level, and leave from the outermost"),
+    spec(Global::Interrupt, "interrupt", &["ctrl-c"], "leave", "Leave from anywhere"),
+];
