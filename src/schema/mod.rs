@@ -1,1 +1,147 @@
-//! Migrations of the two schemas.
+//! Migrations of the two schemas: which files there are, which a database has, and running the rest.
+//!
+//! The files are in the binary. Each runs in its own transaction, all of them under one advisory lock, and is recorded
+//! with its checksum in `robbie_sync.migration`, apart for each [`Schema`]. There is no ready-made runner under this:
+//! refinery keeps one history table for one set of files, compares checksums that leave the file's own text out of
+//! reach, and can neither prove a run in a transaction that is rolled back nor tell what it adopted; the two schemas
+//! here meet databases that already hold most of their tables, so all three are needed.
+//!
+//! SQL is in `store`; the order of things is in `runner`.
+
+mod migrations;
+mod refusal;
+mod runner;
+mod store;
+
+pub use migrations::Migration;
+pub use runner::{migrate, migrate_files};
+pub use store::status;
+
+use crate::postgres::Side;
+use std::time::Duration;
+
+/// What a rollback at the end of a dry run leaves behind; shown with every dry run.
+pub const DRY_RUN_CAVEAT: &str = "The dry run was rolled back. A rollback does not give back sequence numbers that were drawn, and while it ran, \
+     writers of the tables it touched had to wait.";
+
+/// One of the schemas that this binary can bring a database to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schema {
+    /// The lean schema of the code assistant, on replicas.
+    SmartRobbie,
+    /// The schema of all business logic, on the master.
+    Unified,
+}
+
+impl Schema {
+    /// The name of its folder, and of its rows in `robbie_sync.migration`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SmartRobbie => "smart-robbie",
+            Self::Unified => "unified",
+        }
+    }
+    /// The schema that a side of the pair has.
+    pub fn of(side: Side) -> Self {
+        match side {
+            Side::Master => Self::Unified,
+            Side::Replica => Self::SmartRobbie,
+        }
+    }
+}
+
+/// Whether a run stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Run each pending file in its own transaction and keep it.
+    Apply,
+    /// Run all pending files in one transaction and roll it back.
+    DryRun,
+}
+
+/// How a file fared in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It had been applied before; nothing was done.
+    Unchanged,
+    /// It was applied now.
+    Applied,
+    /// It ran, and was rolled back with the dry run.
+    WouldApply,
+}
+
+/// One file in a [`MigrationReport`].
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct FileReport {
+    /// The file's name, without the folder.
+    pub name: String,
+    /// The SHA-256 of its text.
+    pub checksum: String,
+    /// What happened to it.
+    pub outcome: Outcome,
+    /// How long it ran, in milliseconds; 0 if it did not.
+    pub duration_ms: f64,
+    /// What it says it adopted or replaced.
+    pub note: Option<String>,
+}
+
+/// What a run did, or would do.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct MigrationReport {
+    /// Which schema.
+    pub schema: Schema,
+    /// Which side it ran on.
+    pub side: Side,
+    /// Whether all of it was rolled back.
+    pub dry_run: bool,
+    /// Every file this binary has, in order.
+    pub files: Vec<FileReport>,
+    /// What a person should know, such as files recorded there that this binary does not have.
+    pub warnings: Vec<String>,
+}
+
+impl MigrationReport {
+    /// How many files ran.
+    pub fn changed(&self) -> usize {
+        self.files.iter().filter(|f| f.outcome != Outcome::Unchanged).count()
+    }
+    /// How long they ran.
+    pub fn duration(&self) -> Duration {
+        Duration::from_secs_f64(self.files.iter().map(|f| f.duration_ms).sum::<f64>() / 1000.0)
+    }
+}
+
+/// Where a migration stands on a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Recorded, with the checksum this binary has.
+    Applied,
+    /// Not recorded.
+    Pending,
+    /// Recorded with another checksum: the file was changed after it ran.
+    Altered,
+    /// Recorded, but this binary does not have it: a newer binary was here.
+    Unknown,
+}
+
+/// One migration as a database knows it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct MigrationStatus {
+    /// The file's name.
+    pub name: String,
+    /// Where it stands.
+    pub state: State,
+    /// When it was applied, in UTC, as the server wrote it.
+    pub applied_at: Option<String>,
+    /// By which role and version.
+    pub applied_by: Option<String>,
+    /// How long it ran, in milliseconds.
+    pub duration_ms: Option<f64>,
+    /// The recorded checksum, or this binary's where nothing is recorded.
+    pub checksum: String,
+    /// What it said it adopted or replaced.
+    pub note: Option<String>,
+}
