@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod config;
+pub mod embedded;
 mod exit;
 pub mod man;
 pub mod output;
@@ -99,6 +100,8 @@ impl Invocation {
 pub enum Command {
     /// Show, check or write the configuration file.
     Config(config::ConfigArgs),
+    /// Start, stop and look into the embedded PostgreSQL servers.
+    Embedded(embedded::EmbeddedArgs),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArgs),
     /// Print the manual page.
@@ -123,6 +126,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Fault> {
         // These need no valid configuration: they explain it, write it, or do not read it. Every other command is
         // `name::run(args, &Invocation::new(&global)?).await`.
         Command::Config(args) => config::run(args, &global).await,
+        Command::Embedded(args) => embedded::run(args, &global).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

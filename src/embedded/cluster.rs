@@ -13,7 +13,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a server may take to come up: a crash recovery reads what was written since the last checkpoint.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 /// How long a server may take to end in good order, and then at once.
 const STOP: Duration = Duration::from_secs(20);
 /// How long ended processes may take to be gone.
@@ -35,6 +35,19 @@ pub struct Running {
     pub pid: u32,
     /// Whether it lets people in yet.
     pub ready: bool,
+}
+
+/// What a program of PostgreSQL needs to get in.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The folder of the sockets.
+    pub host: PathBuf,
+    /// The number in the socket's name.
+    pub port: u16,
+    /// The role.
+    pub user: &'static str,
+    /// The file with the passwords, which only the caller can read.
+    pub passwords: PathBuf,
 }
 
 impl Cluster {
@@ -84,10 +97,19 @@ impl Cluster {
     pub fn superuser(&self) -> Result<Target, Fault> {
         Ok(self.target_as(SUPERUSER, &Credentials::read(&self.home, self.side)?.superuser))
     }
+    /// How psql gets in, as the ordinary role or as the superuser.
+    pub fn connection(&self, superuser: bool) -> Connection {
+        Connection {
+            host: self.home.sockets(),
+            port: self.port(),
+            user: if superuser { SUPERUSER } else { OWNER },
+            passwords: self.home.passwords(self.side),
+        }
+    }
     fn target_as(&self, role: &str, password: &str) -> Target {
         let mut config = tokio_postgres::Config::new();
         config.host_path(self.home.sockets()).port(self.port()).dbname(self.database()).user(role).password(password);
-        Target { side: self.side, name: self.side.to_string(), config, read_only: false }
+        Target::new(self.side, self.side.to_string(), config)
     }
 
     /// Makes the data folder with its roles and its database, completely or not at all. The lock must be held.
@@ -127,7 +149,12 @@ impl Cluster {
     /// Creates the extension, the ordinary role and its database with a server that nobody can connect to.
     ///
     /// The extension is in the template, so that databases made later have it without asking a superuser.
-    fn furnish(&self, installation: &Installation, data: &std::path::Path, credentials: &Credentials) -> Result<(), Fault> {
+    fn furnish(
+        &self,
+        installation: &Installation,
+        data: &std::path::Path,
+        credentials: &Credentials,
+    ) -> Result<(), Fault> {
         let verifier = scram_sha_256(credentials.owner.as_bytes());
         let database = self.database();
         let script = format!(
@@ -235,7 +262,9 @@ impl Cluster {
             if left.is_empty() {
                 return;
             }
-            left.into_iter().for_each(|pid| _ = process::send(pid, signal));
+            for pid in left {
+                process::send(pid, signal);
+            }
             wait_until(GONE, || self.processes().is_empty());
         }
     }
@@ -283,7 +312,8 @@ impl Cluster {
     /// The last complaints in the server's log.
     fn last_words(&self) -> String {
         let log = std::fs::read_to_string(self.home.log(self.side)).unwrap_or_default();
-        let bad = |line: &&str| ["FATAL:", "PANIC:", "HINT:", "DETAIL:", "error"].iter().any(|word| line.contains(word));
+        let bad =
+            |line: &&str| ["FATAL:", "PANIC:", "HINT:", "DETAIL:", "error"].iter().any(|word| line.contains(word));
         let lines: Vec<&str> = log.lines().filter(bad).collect();
         lines[lines.len().saturating_sub(3)..].join("; ")
     }

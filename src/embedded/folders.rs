@@ -5,7 +5,7 @@ use crate::postgres::{Fault, Kind};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A fault about a file or folder of this machine.
 pub fn fault(what: &str, path: &Path, error: std::io::Error) -> Fault {
@@ -47,7 +47,8 @@ pub fn private(path: &Path, account: Option<&Account>) -> Result<(), Fault> {
     }
     let found = path.symlink_metadata().map_err(|e| fault("look at", path, e))?;
     let owner = server_uid(account);
-    if found.is_dir() && found.uid() == owner && found.mode() & 0o077 == 0 {
+    let open = found.mode() & 0o7777 & !0o700;
+    if found.is_dir() && found.uid() == owner && open == 0 {
         return Ok(());
     }
     let why = match () {
@@ -62,7 +63,9 @@ pub fn private(path: &Path, account: Option<&Account>) -> Result<(), Fault> {
 
 /// Writes a file that only its owner can read, completely or not at all.
 pub fn write_secret(path: &Path, content: &str) -> Result<(), Fault> {
-    let fresh = path.with_extension("new");
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push("~");
+    let fresh = PathBuf::from(fresh);
     let _ = std::fs::remove_file(&fresh);
     let write = || -> std::io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;

@@ -3,6 +3,7 @@
 use super::account::{Account, server_uid};
 use super::folders;
 use crate::postgres::{Fault, Side};
+use crate::settings::Environment;
 use nix::unistd::{AccessFlags, access};
 use sha2::{Digest, Sha256};
 use std::ffi::OsString;
@@ -50,6 +51,11 @@ impl Home {
             other => other,
         };
         Ok(Self { base, place, installations, account, bindir: None, path: None })
+    }
+    /// The pair of this user, where his settings and environment say.
+    pub fn of_user(folders: &crate::settings::Home, environment: &Environment) -> Result<Self, Fault> {
+        let bindir = environment.get("ROBBIE_PG_BINDIR").map(PathBuf::from);
+        Ok(Self::at(folders.data())?.searching(bindir, environment.get("PATH").map(OsString::from)))
     }
     /// Looks for PostgreSQL also in `bindir` (`ROBBIE_PG_BINDIR`, and then nowhere else) and on `path` (`PATH`).
     #[must_use]
@@ -141,7 +147,10 @@ fn usable(top: &Path) -> bool {
 
 /// Twelve hex digits that stand for a path.
 fn short_hash(path: &Path) -> String {
-    Sha256::digest(path.as_os_str().as_bytes()).iter().take(6).fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
+    Sha256::digest(path.as_os_str().as_bytes())
+        .iter()
+        .take(6)
+        .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 #[cfg(test)]
@@ -160,7 +169,10 @@ mod tests {
 
     #[test]
     fn the_place_is_under_the_base_where_the_servers_can_reach_it() {
-        let top = tempfile::Builder::new().permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755)).tempdir().unwrap();
+        let top = tempfile::Builder::new()
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .tempdir()
+            .unwrap();
         let home = Home::at(top.path()).unwrap();
         assert_eq!(home.place(), top.path().join("embedded"));
         assert_eq!(home.moved(), None);

@@ -86,9 +86,16 @@ impl Installation {
     fn judge(bindir: &Path, origin: Origin) -> Result<Self, Fault> {
         let unfit = |why: String| {
             Fault::new(Kind::Settings, format!("{} {why}", bindir.display()))
-                .about(if origin == Origin::Given { "ROBBIE_PG_BINDIR".to_owned() } else { bindir.display().to_string() })
+                .about(if origin == Origin::Given {
+                    "ROBBIE_PG_BINDIR".to_owned()
+                } else {
+                    bindir.display().to_string()
+                })
                 .remedy(match origin {
-                    Origin::Given => "set ROBBIE_PG_BINDIR to the folder of a PostgreSQL 15 or later with pgvector, or unset it".to_owned(),
+                    Origin::Given => {
+                        "set ROBBIE_PG_BINDIR to the folder of a PostgreSQL 15 or later with pgvector, or unset it"
+                            .to_owned()
+                    }
                     Origin::Fetched | Origin::System => fetch::other_ways(),
                 })
         };
@@ -206,9 +213,10 @@ mod tests {
     /// A folder that looks like an installation.
     fn fake(bindir: &Path, version: &str, share: Option<&Path>) {
         std::fs::create_dir_all(bindir).unwrap();
-        for (name, script) in
-            [("postgres", format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n")), ("initdb", "#!/bin/sh\n".into())]
-        {
+        for (name, script) in [
+            ("postgres", format!("#!/bin/sh\necho 'postgres (PostgreSQL) {version}'\n")),
+            ("initdb", "#!/bin/sh\n".into()),
+        ] {
             std::fs::write(bindir.join(name), script).unwrap();
             std::fs::set_permissions(bindir.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
         }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// How long the lock is waited for: longer than anything that is done under it, but for a first fetch on a slow line.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// A lock that is held until dropped.
 pub struct Lock {
@@ -125,7 +125,10 @@ mod tests {
 
     #[test]
     fn a_lease_counts_until_it_is_dropped_and_a_dead_one_is_cleared() {
-        let top = tempfile::Builder::new().permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755)).tempdir().unwrap();
+        let top = tempfile::Builder::new()
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .tempdir()
+            .unwrap();
         let home = Home::at(top.path()).unwrap().prepare().unwrap();
         let _lock = lock_pair(&home).unwrap();
         let lease = Lease::take(&home).unwrap();
@@ -140,7 +143,10 @@ mod tests {
 
     #[test]
     fn the_mark_to_keep_is_put_and_taken_away_twice() {
-        let top = tempfile::Builder::new().permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755)).tempdir().unwrap();
+        let top = tempfile::Builder::new()
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .tempdir()
+            .unwrap();
         let home = Home::at(top.path()).unwrap().prepare().unwrap();
         for wanted in [true, true, false, false] {
             keep(&home, wanted).unwrap();

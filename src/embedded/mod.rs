@@ -20,11 +20,13 @@ pub mod progress;
 mod servers;
 mod watchdog;
 
-pub use cluster::{Cluster, Running};
+pub use cluster::{Cluster, Connection, Running};
 pub use home::Home;
 pub use installation::{Installation, Origin};
 pub use progress::{Progress, Step};
-pub use servers::{Options, Servers, Status, destroy, running, start_blocking, status, stop_blocking};
+pub use servers::{
+    Options, ServerStatus, Servers, Status, connection, destroy, running, start_blocking, status, stop_blocking,
+};
 pub use watchdog::watch;
 
 use crate::postgres::{Fault, Kind};
@@ -41,9 +43,7 @@ pub async fn stop(home: Home) -> Result<Vec<u32>, Fault> {
 }
 
 /// Runs blocking work on a thread that may block.
-async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
-) -> Result<T, Fault> {
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
     tokio::task::spawn_blocking(work)
         .await
         .unwrap_or_else(|e| Err(Fault::new(Kind::Local, "the work on the embedded servers broke off").because(e)))

@@ -61,8 +61,11 @@ mod tests {
     #[test]
     fn a_process_is_known_by_its_mark_and_not_after_its_end() {
         let mark = format!("mark-{}", uuid::Uuid::new_v4());
-        let mut child = std::process::Command::new("sh").args(["-c", "read line", &mark])
-            .stdin(std::process::Stdio::piped()).spawn().unwrap();
+        let mut child = std::process::Command::new("sh")
+            .args(["-c", "read line", &mark])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
         assert!(carries(child.id(), &mark));
         assert_eq!(all(&mark), [child.id()]);
         assert!(!carries(child.id(), "another"));

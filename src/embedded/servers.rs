@@ -2,7 +2,7 @@
 
 use super::lease::{self, Lease};
 use super::progress::{Progress, Step};
-use super::{Cluster, Home, Installation, folders, off_thread, watchdog};
+use super::{Cluster, Connection, Home, Installation, folders, off_thread, watchdog};
 use crate::postgres::{Fault, Kind, Side, Target};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -72,7 +72,8 @@ pub fn start_blocking(home: &Home, options: &Options, progress: &Progress) -> Re
         let watchdog = watchdog::spawn(&program, &home, lease.path(), options.ephemeral)?;
         (Some(lease), Some(watchdog))
     };
-    let state = State { home: home.clone(), fsync: options.fsync, children: Mutex::default(), lease: Mutex::new(lease) };
+    let state =
+        State { home: home.clone(), fsync: options.fsync, children: Mutex::default(), lease: Mutex::new(lease) };
     let started = state.start_what_is_down(installation, progress);
     progress(&Step::Done);
     let servers = started.and_then(|()| {
@@ -199,6 +200,8 @@ pub(super) fn release(home: &Home, ephemeral: bool) -> Result<(), Fault> {
     if ephemeral {
         folders::remove(&home.sockets())?;
         folders::remove(home.place())?;
+        // The data folder itself, if nothing else is in it.
+        let _ = home.base().parent().map(std::fs::remove_dir);
     }
     Ok(())
 }
@@ -245,6 +248,11 @@ pub fn running(home: &Home) -> Option<(Target, Target)> {
         cluster.running().filter(|r| r.ready).and_then(|_| cluster.target().ok())
     };
     Some((target(Side::Master)?, target(Side::Replica)?))
+}
+
+/// How psql gets into the database of a side, as the ordinary role or as the superuser.
+pub fn connection(home: &Home, side: Side, superuser: bool) -> Connection {
+    Cluster::of(home, side).connection(superuser)
 }
 
 /// Stops the pair and removes its data, for good. The installation stays.

@@ -14,7 +14,13 @@ use std::process::{Child, Command, Stdio};
 pub fn spawn(program: &Path, home: &Home, lease: &Path, ephemeral: bool) -> Result<Child, Fault> {
     let data = home.base().parent().unwrap_or_else(|| home.base());
     let mut watchdog = Command::new(program);
-    watchdog.args(["embedded", "watch"]).args(ephemeral.then_some("--ephemeral")).arg("--lease").arg(lease).arg("--").arg(data);
+    watchdog
+        .args(["embedded", "watch"])
+        .args(ephemeral.then_some("--ephemeral"))
+        .arg("--lease")
+        .arg(lease)
+        .arg("--")
+        .arg(data);
     watchdog
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

@@ -1,4 +1,6 @@
 //! The integration suite: one binary, one embedded pair for all of it.
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+mod embedded;
 mod floors;
+mod support;

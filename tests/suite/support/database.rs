@@ -1,0 +1,94 @@
+//! Fresh databases on the servers of the suite.
+
+use super::servers;
+use robbie_console::embedded::Cluster;
+use robbie_console::postgres::{Link, Pair, Side, Target};
+use std::sync::Arc;
+use tokio_postgres::{Client, NoTls};
+
+/// Two fresh databases, dropped with this.
+pub struct TestPair {
+    /// The master's.
+    pub master: Target,
+    /// The replica's.
+    pub replica: Target,
+}
+
+impl TestPair {
+    /// The pair as the engine takes it; each call gives links of their own.
+    pub fn pair(&self) -> Pair {
+        let link = |target: &Target| Arc::new(Link::new(target.clone()));
+        Pair { master: link(&self.master), replica: link(&self.replica) }
+    }
+    /// The database of a side.
+    pub fn target(&self, side: Side) -> &Target {
+        match side {
+            Side::Master => &self.master,
+            Side::Replica => &self.replica,
+        }
+    }
+    /// The database of a side, as the superuser.
+    pub fn superuser(&self, side: Side) -> Target {
+        let mut target = superuser(side);
+        target.config.dbname(self.target(side).config.get_dbname().unwrap());
+        target
+    }
+}
+
+impl Drop for TestPair {
+    fn drop(&mut self) {
+        let drops = [Side::Master, Side::Replica].map(|side| {
+            let name = self.target(side).config.get_dbname().unwrap().to_owned();
+            (superuser(side), format!("drop database if exists {name} with (force)"))
+        });
+        // The test's own runtime is ending, and must not be waited on from inside. What fails here is removed with
+        // the servers.
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                for (target, statement) in drops {
+                    if let Ok((client, connection)) = target.config.connect(NoTls).await {
+                        let _ = tokio::select! {
+                            done = client.batch_execute(&statement) => done,
+                            ended = connection => ended,
+                        };
+                    }
+                }
+            });
+        });
+        let _ = dropping.join();
+    }
+}
+
+/// Two databases with nothing in them but pgvector, owned by the ordinary role.
+pub async fn bare_pair() -> TestPair {
+    let (master, replica) = tokio::join!(create(Side::Master, "template1"), create(Side::Replica, "template1"));
+    TestPair { master, replica }
+}
+
+/// Creates a database on the server of `side` as a copy of `template`.
+async fn create(side: Side, template: &str) -> Target {
+    let name = format!("t_{}", uuid::Uuid::new_v4().simple());
+    let client = connect(&superuser(side)).await;
+    let statement = format!("create database {name} template {template} owner robbie strategy wal_log");
+    client.batch_execute(&statement).await.unwrap();
+    let servers = servers();
+    let mut target = if side == Side::Master { servers.master.clone() } else { servers.replica.clone() };
+    target.config.dbname(&name);
+    target
+}
+
+/// The server of a side, as the superuser and in a database that is nobody's template.
+fn superuser(side: Side) -> Target {
+    let mut target = Cluster::of(servers().home(), side).superuser().unwrap();
+    target.config.dbname("postgres");
+    target
+}
+
+/// A session on a database; it ends when the client is dropped.
+#[expect(clippy::disallowed_methods, reason = "the connection ends with its client, and at the latest with the test")]
+pub async fn connect(target: &Target) -> Client {
+    let (client, connection) = target.config.connect(NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}

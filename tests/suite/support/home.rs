@@ -1,0 +1,42 @@
+//! The servers of the suite, and homes of their own for tests of the servers.
+
+use robbie_console::embedded::{self, Home, Options, Servers};
+use robbie_console::settings::{self, Environment};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+/// The program under test, which is also the watchdog.
+pub fn robbie() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_robbie"))
+}
+
+/// The home of the user who runs the tests. Only its installation of PostgreSQL is used.
+pub fn user_home() -> Home {
+    let environment = Environment::of_process();
+    let folders = settings::Home::find(&environment).unwrap_or_else(|e| panic!("{e}"));
+    Home::of_user(&folders, &environment).unwrap()
+}
+
+/// The servers of the suite, started when first asked for.
+pub fn servers() -> &'static Servers {
+    static SERVERS: OnceLock<Servers> = OnceLock::new();
+    SERVERS.get_or_init(|| {
+        // Not removed when dropped, for statics never are: the watchdog removes what lies in it. Short, so that it
+        // can be read; open to be passed through, because the servers of root run as another account.
+        let folder = std::env::temp_dir().join(format!("robbie-suite-{}", std::process::id()));
+        let home = home_in(&folder);
+        let options = Options { fsync: false, ephemeral: true, watchdog: Some(robbie().into()), ..Options::default() };
+        std::thread::spawn(move || embedded::start_blocking(&home, &options, &embedded::progress::on_stderr()))
+            .join()
+            .unwrap()
+            .unwrap_or_else(|fault| panic!("{fault}\n{}", fault.remedy.as_deref().unwrap_or_default()))
+    })
+}
+
+/// A home in `folder` that uses the user's installation.
+fn home_in(folder: &Path) -> Home {
+    let user = user_home();
+    let environment = Environment::of_process();
+    let bindir = environment.get("ROBBIE_PG_BINDIR").map(PathBuf::from);
+    Home::at(folder).unwrap().searching(bindir, environment.get("PATH").map(Into::into)).sharing_installations_of(&user)
+}

@@ -1,0 +1,23 @@
+//! Fresh databases on one embedded pair of servers, shared by the whole suite.
+//!
+//! The first test that asks starts the servers (fetching PostgreSQL into the user's data folder if it is nowhere yet);
+//! they live in a temporary folder, and the watchdog stops and removes them when the test process ends, also when it
+//! is killed. Nothing has to be installed, started or cleaned up.
+//!
+//! ```ignore
+//! #[tokio::test]
+//! async fn an_entry_reaches_the_master() {
+//!     let test = support::bare_pair().await;              // two databases with nothing in them but pgvector
+//!     let master = support::connect(&test.master).await;  // a tokio_postgres::Client, as the ordinary role `robbie`
+//!     master.batch_execute("create table t (id int)").await.unwrap();
+//!     let root = support::connect(&test.superuser(Side::Master)).await;
+//!     let pair = test.pair();                             // postgres::Pair, as the engine takes it
+//! }                                                       // the databases are dropped with `test`
+//! ```
+#![allow(dead_code, unused_imports, reason = "what one subject needs, another may not")]
+
+mod database;
+mod home;
+
+pub use database::{TestPair, bare_pair, connect};
+pub use home::{robbie, servers, user_home};
