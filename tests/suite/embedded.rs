@@ -24,3 +24,17 @@ async fn a_bare_pair_has_vectors_and_an_ordinary_role() {
         assert_eq!((row.get::<_, i64>(0), row.get::<_, bool>(1)), (0, true));
     }
 }
+
+#[tokio::test]
+async fn a_migrated_pair_is_fresh_each_time() {
+    let first = support::pair().await;
+    let replica = support::connect(&first.replica).await;
+    replica.batch_execute("create table mine (id int)").await.unwrap();
+    let second = support::pair().await;
+    let found = "select to_regclass('mine') is null, to_regclass('robbie_sync.entry') is not null";
+    let row = support::connect(&second.replica).await.query_one(found, &[]).await.unwrap();
+    assert_eq!((row.get::<_, bool>(0), row.get::<_, bool>(1)), (true, true));
+    let found = "select to_regclass('robbie_sync.changelog') is not null";
+    let row = support::connect(&second.master).await.query_one(found, &[]).await.unwrap();
+    assert!(row.get::<_, bool>(0));
+}

@@ -3,7 +3,9 @@
 use super::servers;
 use robbie_console::embedded::Cluster;
 use robbie_console::postgres::{Link, Pair, Side, Target};
+use robbie_console::schema::{self, Mode, Schema};
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 
 /// Two fresh databases, dropped with this.
@@ -64,6 +66,32 @@ impl Drop for TestPair {
 pub async fn bare_pair() -> TestPair {
     let (master, replica) = tokio::join!(create(Side::Master, "template1"), create(Side::Replica, "template1"));
     TestPair { master, replica }
+}
+
+/// Two databases with all migrations applied: the unified schema on the master, Smart Robbie on the replica.
+///
+/// They are copies of databases that are migrated once in a run.
+pub async fn pair() -> TestPair {
+    static TEMPLATES: OnceCell<(String, String)> = OnceCell::const_new();
+    let (master, replica) =
+        TEMPLATES.get_or_init(async || tokio::join!(migrated(Side::Master), migrated(Side::Replica))).await;
+    let (master, replica) = tokio::join!(create(Side::Master, master), create(Side::Replica, replica));
+    TestPair { master, replica }
+}
+
+/// Creates a database with all migrations applied, and returns its name. Nobody is connected to it.
+async fn migrated(side: Side) -> String {
+    let target = create(side, "template1").await;
+    let (mut client, connection) = target.config.connect(NoTls).await.unwrap();
+    let migration = async move {
+        schema::migrate(&mut client, side, Schema::of(side), Mode::Apply)
+            .await
+            .unwrap_or_else(|fault| panic!("{fault}: {fault:?}"));
+        // Dropped here: a database that somebody is connected to cannot be copied.
+    };
+    let ((), ended) = tokio::join!(migration, connection);
+    ended.unwrap();
+    target.config.get_dbname().unwrap().to_owned()
 }
 
 /// Creates a database on the server of `side` as a copy of `template`.

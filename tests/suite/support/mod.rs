@@ -7,7 +7,8 @@
 //! ```ignore
 //! #[tokio::test]
 //! async fn an_entry_reaches_the_master() {
-//!     let test = support::bare_pair().await;              // two databases with nothing in them but pgvector
+//!     let test = support::pair().await;                   // two databases with all migrations applied; or
+//!     let test = support::bare_pair().await;              // two with nothing in them but pgvector
 //!     let master = support::connect(&test.master).await;  // a tokio_postgres::Client, as the ordinary role `robbie`
 //!     master.batch_execute("create table t (id int)").await.unwrap();
 //!     let root = support::connect(&test.superuser(Side::Master)).await;
@@ -19,5 +20,5 @@
 mod database;
 mod home;
 
-pub use database::{TestPair, bare_pair, connect};
+pub use database::{TestPair, bare_pair, connect, pair};
 pub use home::{robbie, servers, user_home};
