@@ -1,102 +1,148 @@
-//! A database one wants to be connected to: where it is, and a connection that comes back by itself.
+//! A connection that is made when first needed and comes back by itself.
 
-use super::{Fault, Side};
+use super::dial::{self, Connected, Session};
+use super::keeper::{Keeper, State};
+use super::{Fault, Kind, LinkStatus, Side, Target, identifiers};
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{Mutex, watch};
-use tokio_postgres::{Client, Config, NoTls};
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use tokio_postgres::{Client, Notification};
+use tokio_util::sync::CancellationToken;
 
-/// Where a database is and how to get in. `Debug` and errors never show the password.
-#[derive(Clone)]
-pub struct Target {
-    /// Which side of the pair.
-    pub side: Side,
-    /// What people call it: `master`, or the replica's name.
-    pub name: String,
-    /// Host, port, database, user, password, time-outs.
-    pub config: Config,
-    /// Whether sessions are read-only (`default_transaction_read_only`).
-    pub read_only: bool,
-}
-
-impl Target {
-    /// A target that is reached as `config` says.
-    pub fn new(side: Side, name: impl Into<String>, config: Config) -> Self {
-        Self { side, name: name.into(), config, read_only: false }
-    }
-}
-
-/// Where a link stands.
-#[derive(Clone, Debug)]
-pub enum LinkStatus {
-    /// Not connected yet; trying.
-    Connecting,
-    /// Connected.
-    Up {
-        /// Round trip of the last probe.
-        latency: Duration,
-        /// `server_version`, such as `18.4`.
-        version: String,
-        /// Whether the connection is encrypted.
-        tls: bool,
-        /// Since when.
-        since: std::time::SystemTime,
-    },
-    /// Not connected: why, since when, and when it is tried again.
-    Down {
-        /// Why, as a person should read it.
-        reason: String,
-        /// What to do.
-        remedy: Option<String>,
-        /// Since when.
-        since: std::time::SystemTime,
-        /// When the next try is due.
-        retry_at: std::time::SystemTime,
-    },
-}
+/// How long a probe may take before the connection counts as lost.
+const PROBE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A connection to one target that is made when first needed and made again when lost.
 pub struct Link {
-    target: Target,
-    shared: Mutex<Option<Arc<Client>>>,
-    status: watch::Sender<LinkStatus>,
+    keeper: Arc<Keeper>,
 }
 
 impl Link {
     /// A link to `target`; nothing is connected yet.
     pub fn new(target: Target) -> Self {
-        Self { target, shared: Mutex::new(None), status: watch::Sender::new(LinkStatus::Connecting) }
+        Self { keeper: Arc::new(Keeper::new(target)) }
     }
     /// The target.
     pub fn target(&self) -> &Target {
-        &self.target
+        &self.keeper.target
     }
     /// The side.
     pub fn side(&self) -> Side {
-        self.target.side
+        self.target().side
     }
     /// Watches the status.
     pub fn status(&self) -> watch::Receiver<LinkStatus> {
-        self.status.subscribe()
+        self.keeper.status.subscribe()
     }
     /// The shared session for short reads (statements of several callers are pipelined on it; no transactions).
+    ///
+    /// Waits only while the first answer of a try is outstanding. Between two tries it fails at once with the fault
+    /// of the last.
     pub async fn session(&self) -> Result<Arc<Client>, Fault> {
-        let mut shared = self.shared.lock().await;
-        if let Some(client) = shared.as_ref().filter(|c| !c.is_closed()) {
-            return Ok(Arc::clone(client));
+        self.keeper.start();
+        let mut state = self.keeper.state.subscribe();
+        loop {
+            match &*state.borrow_and_update() {
+                State::Up(client) if !client.is_closed() => return Ok(Arc::clone(client)),
+                State::Down(fault) => return Err(fault.clone()),
+                State::Up(_) | State::Trying => {}
+            }
+            if state.changed().await.is_err() {
+                return Err(Fault::new(Kind::Unreachable, "the link was closed").on(self.side()));
+            }
         }
-        let client = Arc::new(self.dedicated("console").await?);
-        *shared = Some(Arc::clone(&client));
-        Ok(client)
     }
     /// A session of one's own, for transactions, COPY and LISTEN. `purpose` stands in its `application_name`.
     pub async fn dedicated(&self, purpose: &str) -> Result<Client, Fault> {
-        let mut config = self.target.config.clone();
-        config.application_name(format!("robbie {purpose}"));
-        let (client, connection) =
-            config.connect(NoTls).await.map_err(|e| Fault::from_postgres(e, self.target.side))?;
-        spawn_connection(connection);
-        Ok(client)
+        self.dedicated_with(&Session::new(purpose)).await
+    }
+    /// A session of one's own with limits of one's own.
+    pub async fn dedicated_with(&self, session: &Session) -> Result<Client, Fault> {
+        Ok(self.dial(session, None).await?.client)
+    }
+    /// Notifications of these channels, on a session of their own. The stream ends when the connection does; dropping
+    /// it ends the session.
+    pub async fn listen(&self, channels: &[&str]) -> Result<mpsc::Receiver<Notification>, Fault> {
+        let (sender, receiver) = mpsc::channel(64);
+        let Connected { client, ended, .. } = self.dial(&Session::new("listen"), Some(&sender)).await?;
+        let statement: Vec<String> = channels.iter().map(|c| format!("listen {}", identifiers::quote(c))).collect();
+        client.batch_execute(&statement.join(";")).await.map_err(|e| Fault::from_postgres(e, self.side()))?;
+        let keep = async move {
+            tokio::select! {
+                _ = ended => {}
+                () = sender.closed() => {}
+            }
+            drop(client);
+        };
+        #[expect(clippy::disallowed_methods, reason = "owned by the receiver: the task ends when that is dropped")]
+        tokio::spawn(keep);
+        Ok(receiver)
+    }
+    /// Measures a round trip now. An answer that does not come makes the link down at once.
+    pub async fn probe(&self) -> Result<Duration, Fault> {
+        let client = self.session().await?;
+        let asked = Instant::now();
+        let Ok(answer) = tokio::time::timeout(PROBE_PATIENCE, client.simple_query("select 1")).await else {
+            let message = format!("the server has not answered for {} s", PROBE_PATIENCE.as_secs());
+            let fault = Fault::new(Kind::Unreachable, message)
+                .on(self.side())
+                .about(self.target().address())
+                .remedy("it is tried again by itself; check the network");
+            self.keeper.lose(fault.clone());
+            return Err(fault);
+        };
+        answer.map_err(|e| Fault::from_postgres(e, self.side()))?;
+        let took = asked.elapsed();
+        self.keeper.status.send_if_modified(|status| {
+            let LinkStatus::Up { latency, .. } = status else { return false };
+            *latency = took;
+            true
+        });
+        Ok(took)
+    }
+    /// Tries again now instead of when it is due.
+    pub fn retry_now(&self) {
+        self.keeper.start();
+        self.keeper.retry.notify_one();
+    }
+    /// Asks the server to give up what `client` is doing.
+    pub async fn cancel(&self, client: &Client) -> Result<(), Fault> {
+        let connector = self.keeper.connector()?;
+        client.cancel_token().cancel_query(connector).await.map_err(|e| Fault::from_postgres(e, self.side()))
+    }
+    /// Does the work; when `token` is cancelled, the server is asked to give it up, and its answer is waited for.
+    ///
+    /// Dropping the future of a statement would leave it running on the server.
+    pub async fn with_cancel<T>(
+        &self,
+        client: &Client,
+        token: &CancellationToken,
+        work: impl Future<Output = Result<T, Fault>>,
+    ) -> Result<T, Fault> {
+        let mut work = pin!(work);
+        tokio::select! {
+            done = &mut work => return done,
+            () = token.cancelled() => {}
+        }
+        let given_up = || Fault::new(Kind::Transient, "given up on request").on(self.side());
+        self.cancel(client).await?;
+        tokio::time::timeout(PROBE_PATIENCE, work).await.unwrap_or_else(|_| Err(given_up()))
+    }
+
+    async fn dial(&self, session: &Session, notices: Option<&mpsc::Sender<Notification>>) -> Result<Connected, Fault> {
+        // Known to be down: the answer is the one that the keeper got, not another wait for the same.
+        if let State::Down(fault) = &*self.keeper.state.borrow() {
+            return Err(fault.clone());
+        }
+        dial::dial(self.target(), session, notices).await
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.keeper.stop();
     }
 }
 
@@ -109,13 +155,16 @@ pub struct Pair {
     pub replica: Arc<Link>,
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a connection's task is owned by its client: it ends when that is dropped"
-)]
-fn spawn_connection<S, T>(connection: tokio_postgres::Connection<S, T>)
-where
-    tokio_postgres::Connection<S, T>: Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
-{
-    tokio::spawn(connection);
+impl Pair {
+    /// Links to both sides; nothing is connected yet.
+    pub fn new(master: Target, replica: Target) -> Self {
+        Self { master: Arc::new(Link::new(master)), replica: Arc::new(Link::new(replica)) }
+    }
+    /// The link of a side.
+    pub fn side(&self, side: Side) -> &Arc<Link> {
+        match side {
+            Side::Master => &self.master,
+            Side::Replica => &self.replica,
+        }
+    }
 }

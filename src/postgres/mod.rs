@@ -3,13 +3,28 @@
 //! Nothing here knows of queues, panes or terminals.
 
 pub mod catalog;
+mod connector;
+pub mod dial;
+pub mod dsn;
 pub mod fault;
 pub mod identifiers;
+mod keeper;
 pub mod link;
+mod passfile;
+mod password;
+pub mod reach;
+mod remedy;
+mod service;
+mod status;
+pub mod target;
+pub mod tls;
 
 pub use catalog::Catalog;
+pub use dial::Session;
 pub use fault::{Fault, Kind};
-pub use link::{Link, LinkStatus, Pair, Target};
+pub use link::{Link, Pair};
+pub use status::LinkStatus;
+pub use target::Target;
 
 /// Which database of a pair: the single source of truth, or the copy that works offline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]

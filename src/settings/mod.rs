@@ -12,6 +12,7 @@ mod problem;
 
 pub use environment::Environment;
 pub use home::Home;
+pub use nearest::nearest;
 pub use origin::{Chosen, Origin};
 pub use problem::Problem;
 
