@@ -6,8 +6,10 @@ pub mod embedded;
 mod exit;
 pub mod man;
 pub mod output;
+pub mod targets;
 
 pub use exit::Exit;
+pub use targets::{Targets, targets};
 
 use crate::observe::{self, Log};
 use crate::postgres::Fault;

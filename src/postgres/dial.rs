@@ -314,7 +314,8 @@ impl Attempt<'_> {
     }
 
     fn placed(&self, fault: Fault) -> Fault {
-        fault.on(self.target.side).about(self.name.clone())
+        let fault = fault.on(self.target.side);
+        if fault.object.is_some() { fault } else { fault.about(self.name.clone()) }
     }
 }
 

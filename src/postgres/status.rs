@@ -69,7 +69,8 @@ impl LinkStatus {
     }
     /// Not connected because of `fault`.
     pub(super) fn down(fault: &Fault, since: SystemTime, retry_in: Duration) -> Self {
-        let place = fault.object.as_ref().map(|o| format!("{o}: ")).unwrap_or_default();
+        let place = fault.object.as_ref().filter(|object| !fault.message.contains(object.as_str()));
+        let place = place.map(|object| format!("{object}: ")).unwrap_or_default();
         Self::Down {
             reason: format!("{place}{}", fault.message),
             kind: fault.kind,

@@ -1,6 +1,7 @@
 //! The integration suite: one binary, one embedded pair for all of it.
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+mod connect;
 mod embedded;
 mod floors;
 mod support;
