@@ -1,6 +1,25 @@
 //! The queue: entries of `pending_sync`, where each stands, and what applying it does.
 //!
-//! Pure types and judgement; the SQL is in `store`.
+//! Pure types and judgement; the SQL is in [`store`]. Nothing here changes an entry: sending one is the engine's.
+
+pub mod detail;
+pub mod diagnosis;
+pub mod entry;
+pub mod filter;
+pub mod groups;
+pub mod images;
+pub mod mask;
+pub mod page;
+pub mod shape;
+pub mod sql;
+pub mod store;
+
+pub use diagnosis::{Diagnosis, Proof};
+pub use entry::{Entry, Key};
+pub use filter::Filter;
+pub use groups::Group;
+pub use page::{Anchor, Page, Scope, Sort, SortBy};
+pub use shape::Shape;
 
 use serde::{Deserialize, Serialize};
 
@@ -91,4 +110,47 @@ pub enum State {
     Synced,
     /// Put aside by a person (in the archive).
     Discarded,
+}
+
+impl State {
+    /// All states, in the order of an entry's life.
+    pub const ALL: [Self; 5] = [Self::Pending, Self::Failed, Self::Blocked, Self::Synced, Self::Discarded];
+    /// The states whose effect is not on the master yet.
+    pub const OPEN: [Self; 3] = [Self::Pending, Self::Failed, Self::Blocked];
+
+    /// The name in filters and `--json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Failed => "failed",
+            Self::Blocked => "blocked",
+            Self::Synced => "synced",
+            Self::Discarded => "discarded",
+        }
+    }
+    /// Reads a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.name().eq_ignore_ascii_case(name))
+    }
+    /// What `robbie_sync.entry.state` says, in people's words.
+    pub fn of_entry(state: &str) -> Self {
+        match state {
+            "retry" | "quarantined" => Self::Failed,
+            "blocked" => Self::Blocked,
+            "applied" | "superseded" | "conflict_resolved" => Self::Synced,
+            _ => Self::Pending,
+        }
+    }
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name().replace('_', " "))
+    }
 }

@@ -1,0 +1,297 @@
+//! The statement of one page: by keyset in either direction, never by counting rows off.
+
+use super::filter::{Filter, FilterError};
+use super::sql::{Statement, Value};
+use super::{Entry, Key, Shape, State};
+
+/// What a list shows: which entries, in which order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// The states; a filter that names states itself overrides it.
+    pub states: Vec<State>,
+    /// The filter.
+    pub filter: Filter,
+    /// Only the entries of an error group.
+    pub members: Option<Members>,
+    /// The order.
+    pub sort: Sort,
+}
+
+/// What the entries of a group have in common, in SQL's terms.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Members {
+    /// The group's id.
+    pub id: String,
+    /// The table they change.
+    pub table: String,
+    /// The operation.
+    pub operation: String,
+    /// MD5 of everything the group was formed by, per distinct combination.
+    pub marks: Vec<String>,
+}
+
+/// An order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Sort {
+    /// By what.
+    pub by: SortBy,
+    /// The last first.
+    pub descending: bool,
+}
+
+/// What a list can be ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum SortBy {
+    /// When it was queued.
+    #[default]
+    Time,
+    /// The table's name.
+    Table,
+    /// The operation.
+    Operation,
+    /// The state.
+    State,
+    /// How often it was tried.
+    Attempts,
+}
+
+impl SortBy {
+    /// The name people read.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Table => "table",
+            Self::Operation => "operation",
+            Self::State => "state",
+            Self::Attempts => "attempts",
+        }
+    }
+}
+
+/// Where a page begins.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Anchor {
+    /// At the first entry.
+    First,
+    /// At the last; the page holds the rows before the end.
+    Last,
+    /// Behind this place.
+    After(Key),
+    /// Before this place; the page holds the rows just before it.
+    Before(Key),
+    /// At this place or behind it.
+    From(Key),
+    /// At this share (0–1) of the whole, by the order of time.
+    Share(f64),
+}
+
+/// Entries in the order of the list, and whether there are more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The entries.
+    pub entries: Vec<Entry>,
+    /// Whether more lie in the direction that was read.
+    pub more: bool,
+}
+
+impl Default for Scope {
+    fn default() -> Self {
+        Self {
+            states: State::OPEN.to_vec(),
+            filter: Filter::everything(),
+            members: None,
+            sort: Sort::default(),
+        }
+    }
+}
+
+impl Scope {
+    /// The states that hold: the filter's own where it names some.
+    fn states(&self) -> Option<&[State]> {
+        let all = [State::Pending, State::Failed, State::Blocked, State::Synced].iter().all(|s| self.states.contains(s));
+        (!all && !self.filter.names_state()).then_some(&self.states)
+    }
+    /// Whether only entries that are not synced can be in it.
+    pub fn open_only(&self) -> bool {
+        self.states().is_some_and(|states| !states.contains(&State::Synced))
+    }
+    /// Whether nothing but the states narrows it.
+    pub fn is_plain(&self) -> bool {
+        self.filter.is_everything() && self.members.is_none()
+    }
+
+    /// Adds the condition (without `where`).
+    pub fn condition(&self, shape: &Shape, out: &mut Statement) -> Result<(), FilterError> {
+        out.push(&self.states().map_or_else(|| "true".to_owned(), |states| shape.in_states(states)));
+        if !self.filter.is_everything() {
+            out.push(" and ");
+            self.filter.condition(shape, out)?;
+        }
+        if let Some(members) = &self.members {
+            out.push(" and p.table_name = ").text_value(members.table.clone());
+            out.push(" and p.operation = ").text_value(members.operation.clone());
+            out.push(" and ").push(&super::groups::mark(shape)).push(" = any(");
+            out.bind(Value::Texts(members.marks.clone())).push(")");
+        }
+        Ok(())
+    }
+}
+
+/// How many characters of a payload a list carries.
+const PREVIEW: &str = "160";
+/// How many characters of an error a list carries.
+const ERROR: &str = "400";
+/// Stored payloads above this are not looked into for a list: cutting a text first makes all of it.
+const BIG: &str = "65536";
+
+/// The columns of an entry in a list; `key` is the place in this order.
+fn columns(shape: &Shape, order: &[(&str, &str)]) -> String {
+    let key: Vec<String> = order.iter().map(|(name, _)| format!("({name})::text")).collect();
+    let engine = if shape.migrated {
+        "e.state as engine_state, e.verdict, e.sqlstate, left(e.object, 200) as object, left(e.blocked_on, 200) as blocked_on"
+    } else {
+        "null::text as engine_state, null::text as verdict, null::text as sqlstate, null::text as object, \
+         null::text as blocked_on"
+    };
+    format!(
+        "select p.id, array[{}] as key, p.table_name::text, p.operation::text, {} as state, {engine}, \
+         left({}, 120) as row_key, p.created_at::text, \
+         case when isfinite(p.created_at) then (extract(epoch from p.created_at) * 1000)::bigint end as created_ms, \
+         case when isfinite(p.created_at) then extract(epoch from now() - p.created_at)::bigint end as age_s, \
+         p.synced_at::text, {}::int as attempts, left({}, {ERROR}) as error, pg_column_size(p.data) as bytes, \
+         case when pg_column_size(p.data) <= {BIG} then left(p.data::text, {PREVIEW}) end as preview",
+        key.join(", "),
+        shape.state(),
+        shape.key(),
+        shape.attempts(),
+        shape.error(),
+    )
+}
+
+/// A part of a page: the rows whose order has a time, or those without one (`created_at` may be null).
+struct Part {
+    timeless: bool,
+    bound: Option<(&'static str, Key)>,
+}
+
+/// Writes the statement of a page of at most `limit` rows. The rows come in reading order from the anchor, that is
+/// backwards for [`Anchor::Before`] and [`Anchor::Last`].
+pub fn statement(shape: &Shape, scope: &Scope, anchor: &Anchor, limit: i64) -> Result<Statement, FilterError> {
+    let open_only = scope.open_only();
+    let order = shape.order(scope.sort.by, open_only);
+    // What the list calls after is before in the index when the last comes first.
+    let backwards = matches!(anchor, Anchor::Before(_) | Anchor::Last) != scope.sort.descending;
+    let timed = order[0].0 == "p.created_at";
+    let mut out = Statement::default();
+    let parts = parts(anchor, timed, backwards);
+    let several = parts.len() > 1;
+    if several {
+        out.push("select * from (");
+    }
+    for (n, part) in parts.iter().enumerate() {
+        if n > 0 {
+            out.push(" union all ");
+        }
+        if several {
+            out.push("(");
+        }
+        out.push(&columns(shape, &order));
+        if several {
+            out.push(&format!(", {n} as part, row_number() over (order by "));
+            push_order(&mut out, &order, backwards);
+            out.push(") as place");
+        }
+        out.push(shape.from()).push(" where ");
+        scope.condition(shape, &mut out)?;
+        if timed {
+            out.push(if part.timeless { " and p.created_at is null" } else { " and p.created_at is not null" });
+        }
+        if let Anchor::Share(share) = anchor {
+            push_share(&mut out, shape, &order, *share, open_only);
+        }
+        if let Some((sign, key)) = &part.bound {
+            push_bound(&mut out, &order, sign, key, part.timeless);
+        }
+        out.push(" order by ");
+        push_order(&mut out, &order, backwards);
+        out.push(" limit ").bind(Value::Int(limit));
+        if several {
+            out.push(")");
+        }
+    }
+    if several {
+        out.push(") parts order by part, place limit ").bind(Value::Int(limit));
+    }
+    Ok(out)
+}
+
+fn parts(anchor: &Anchor, timed: bool, backwards: bool) -> Vec<Part> {
+    let sign = |inclusive: bool| match (backwards, inclusive) {
+        (false, false) => ">",
+        (false, true) => ">=",
+        (true, false) => "<",
+        (true, true) => "<=",
+    };
+    let bound = match anchor {
+        Anchor::After(key) | Anchor::Before(key) => Some((sign(false), key.clone())),
+        Anchor::From(key) => Some((sign(true), key.clone())),
+        Anchor::First | Anchor::Last | Anchor::Share(_) => None,
+    };
+    if !timed {
+        return vec![Part { timeless: false, bound }];
+    }
+    // In the order of the index the rows without a time come last.
+    let in_timeless = bound.as_ref().is_some_and(|(_, key)| key.0.first().is_none_or(Option::is_none));
+    match (backwards, in_timeless, bound) {
+        (false, false, bound) => {
+            vec![Part { timeless: false, bound }, Part { timeless: true, bound: None }]
+        }
+        (true, true, bound) => vec![Part { timeless: true, bound }, Part { timeless: false, bound: None }],
+        (false, true, bound) => vec![Part { timeless: true, bound }],
+        (true, false, None) => {
+            vec![Part { timeless: true, bound: None }, Part { timeless: false, bound: None }]
+        }
+        (true, false, bound) => vec![Part { timeless: false, bound }],
+    }
+}
+
+fn push_order(out: &mut Statement, order: &[(&str, &str)], backwards: bool) {
+    for (n, (name, _)) in order.iter().enumerate() {
+        out.push(if n > 0 { ", " } else { "" }).push(name).push(if backwards { " desc" } else { "" });
+    }
+}
+
+fn push_bound(out: &mut Statement, order: &[(&str, &str)], sign: &str, key: &Key, timeless: bool) {
+    // Without a time only the tie-breaker orders.
+    let skip = usize::from(timeless);
+    let names: Vec<&str> = order[skip..].iter().map(|(name, _)| *name).collect();
+    out.push(" and (").push(&names.join(", ")).push(") ").push(sign).push(" (");
+    for (n, (_, kind)) in order.iter().enumerate().skip(skip) {
+        out.push(if n > skip { ", " } else { "" });
+        out.text_value(key.0.get(n).cloned().flatten().unwrap_or_default()).push("::text::").push(kind);
+    }
+    out.push(")");
+}
+
+fn push_share(out: &mut Statement, shape: &Shape, order: &[(&str, &str)], share: f64, open_only: bool) {
+    let share = share.clamp(0.0, 1.0);
+    match order[0].0 {
+        "e.seq" => {
+            let open = if open_only { " where state in ('ready', 'inflight', 'retry', 'blocked', 'quarantined')" } else { "" };
+            out.push(" and e.seq >= (select min(seq) + ((max(seq) - min(seq)) * ");
+            out.bind(Value::Float(share)).push(&format!(")::bigint from robbie_sync.entry{open})"));
+        }
+        "p.created_at" => {
+            let open = if open_only && shape.open_time_index { " and synced_at is null" } else { "" };
+            out.push(" and p.created_at >= (select min(created_at) + (max(created_at) - min(created_at)) * ");
+            out.bind(Value::Float(share)).push(&format!(" from public.pending_sync where isfinite(created_at){open})"));
+        }
+        // Ids are spread evenly enough for a share of them.
+        "p.id" => {
+            let first = (share * f64::from(u16::MAX)) as u16;
+            out.push(" and p.id >= ").text_value(format!("{first:04x}0000-0000-0000-0000-000000000000"));
+            out.push("::text::uuid");
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,200 @@
+//! What the queue's tables look like on this replica: deployed as they are, or with the engine's bookkeeping beside.
+
+use super::State;
+use super::page::SortBy;
+use crate::postgres::{Fault, Kind, Side};
+use tokio_postgres::Client;
+
+/// The shape of the queue on one replica.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Shape {
+    /// Whether `robbie_sync.entry` stands beside `pending_sync`.
+    pub migrated: bool,
+    /// `error` is there.
+    pub has_error: bool,
+    /// `retry_count` is there.
+    pub has_retry_count: bool,
+    /// `last_retry` is there.
+    pub has_last_retry: bool,
+    /// `node_id` and `priority` are there: the shape with eleven columns.
+    pub eleven: bool,
+    /// An index by `created_at` over all rows.
+    pub time_index: bool,
+    /// An index by `created_at` over the unsynced rows.
+    pub open_time_index: bool,
+}
+
+const PROBE: &str = "
+select c.relname is not null as there,
+       coalesce(has_table_privilege(c.oid, 'select'), false) as readable,
+       array(select a.attname::text from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
+         as columns,
+       array(select coalesce(pg_get_expr(i.indpred, i.indrelid), '') from pg_index i
+             join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+             where i.indrelid = c.oid and a.attname = 'created_at' and i.indisvalid) as time_indexes,
+       e.oid is not null as migrated,
+       coalesce(has_schema_privilege(e.relnamespace, 'usage') and has_table_privilege(e.oid, 'select'), false)
+         as entry_readable
+from (select to_regclass('public.pending_sync') as p,
+             (select k.oid from pg_class k join pg_namespace n on n.oid = k.relnamespace
+              where n.nspname = 'robbie_sync' and k.relname = 'entry') as e) r
+left join pg_class c on c.oid = r.p
+left join pg_class e on e.oid = r.e";
+
+impl Shape {
+    /// Looks the shape up, in one statement. A missing table, column or privilege is a fault that says so.
+    pub async fn read(client: &Client) -> Result<Self, Fault> {
+        let rows = client.query_typed(PROBE, &[]).await.map_err(|e| Fault::from_postgres(e, Side::Replica))?;
+        let row = rows.first().ok_or_else(missing_table)?;
+        if !row.get::<_, bool>("there") {
+            return Err(missing_table());
+        }
+        if !row.get::<_, bool>("readable") {
+            return Err(no_privilege("public.pending_sync"));
+        }
+        let columns: Vec<String> = row.get("columns");
+        let has = |name: &str| columns.iter().any(|c| c == name);
+        for needed in ["id", "table_name", "operation", "data", "created_at", "synced_at"] {
+            if !has(needed) {
+                return Err(Fault::new(Kind::Schema, format!("pending_sync has no column {needed}; this is no queue"))
+                    .on(Side::Replica)
+                    .about(format!("public.pending_sync.{needed}"))
+                    .remedy("robbie schema migrate --target replica"));
+            }
+        }
+        let migrated: bool = row.get("migrated");
+        if migrated && !row.get::<_, bool>("entry_readable") {
+            return Err(no_privilege("robbie_sync.entry"));
+        }
+        let indexes: Vec<String> = row.get("time_indexes");
+        Ok(Self {
+            migrated,
+            has_error: has("error"),
+            has_retry_count: has("retry_count"),
+            has_last_retry: has("last_retry"),
+            eleven: has("node_id") && has("priority"),
+            time_index: indexes.iter().any(String::is_empty),
+            open_time_index: indexes.iter().any(|p| p == "(synced_at IS NULL)"),
+        })
+    }
+
+    /// The tables to read from.
+    pub fn from(&self) -> &'static str {
+        if self.migrated {
+            " from robbie_sync.entry e join public.pending_sync p on p.id = e.entry_id"
+        } else {
+            " from public.pending_sync p"
+        }
+    }
+    /// The stored error.
+    pub fn error(&self) -> &'static str {
+        if self.has_error { "p.error" } else { "null::text" }
+    }
+    /// How often it was tried.
+    pub fn attempts(&self) -> &'static str {
+        match (self.migrated, self.has_retry_count) {
+            (true, _) => "e.attempts",
+            (false, true) => "coalesce(p.retry_count, 0)",
+            (false, false) => "0",
+        }
+    }
+    /// When it was last tried, where that is kept.
+    pub fn last_tried(&self) -> Option<&'static str> {
+        match (self.migrated, self.has_last_retry) {
+            (true, _) => Some("e.last_failed_at"),
+            (false, true) => Some("p.last_retry"),
+            (false, false) => None,
+        }
+    }
+    /// The row's key as text.
+    pub fn key(&self) -> &'static str {
+        if self.migrated { "coalesce(e.pk::text, p.data ->> 'id')" } else { "(p.data ->> 'id')" }
+    }
+    /// The state in our words, as text.
+    pub fn state(&self) -> &'static str {
+        match (self.migrated, self.has_error) {
+            (true, _) => {
+                "case when e.state in ('retry', 'quarantined') then 'failed' when e.state = 'blocked' then 'blocked' \
+                 when e.state in ('applied', 'superseded', 'conflict_resolved') then 'synced' else 'pending' end"
+            }
+            (false, true) => {
+                "case when p.synced_at is not null then 'synced' when p.error <> '' then 'failed' else 'pending' end"
+            }
+            (false, false) => "case when p.synced_at is not null then 'synced' else 'pending' end",
+        }
+    }
+
+    /// The condition for being in one of these states. The names are literals, so that the planner sees that a partial
+    /// index covers them.
+    pub fn in_states(&self, states: &[State]) -> String {
+        let has = |state| states.contains(&state);
+        if self.migrated {
+            let names: Vec<&str> = states.iter().flat_map(|s| entry_states(*s)).copied().collect();
+            if names.is_empty() {
+                return "false".to_owned();
+            }
+            return format!("e.state in ('{}')", names.join("', '"));
+        }
+        let mut open = match (has(State::Pending), has(State::Failed), self.has_error) {
+            (true, true, _) | (true, false, false) => "p.synced_at is null".to_owned(),
+            (true, false, true) => "(p.synced_at is null and coalesce(p.error, '') = '')".to_owned(),
+            (false, true, true) => "(p.synced_at is null and p.error <> '')".to_owned(),
+            (false, _, _) => "false".to_owned(),
+        };
+        if has(State::Synced) {
+            open = if has(State::Pending) && has(State::Failed) {
+                "true".to_owned()
+            } else {
+                format!("({open} or p.synced_at is not null)")
+            };
+        }
+        open
+    }
+
+    /// The columns of the order, each with its type: the last one makes it total.
+    pub fn order(&self, by: SortBy, open_only: bool) -> Vec<(&'static str, &'static str)> {
+        let tie = if self.migrated { ("e.seq", "bigint") } else { ("p.id", "uuid") };
+        match by {
+            SortBy::Time if self.migrated => vec![tie],
+            SortBy::Time if self.time_index || (open_only && self.open_time_index) => {
+                vec![("p.created_at", "timestamptz"), tie]
+            }
+            // No index holds that order, and sorting a million rows for a page is refused: by id, and it is said.
+            SortBy::Time => vec![tie],
+            SortBy::Table => vec![("p.table_name collate \"C\"", "text collate \"C\""), tie],
+            SortBy::Operation => vec![("p.operation collate \"C\"", "text collate \"C\""), tie],
+            SortBy::State if self.migrated => vec![("e.state collate \"C\"", "text collate \"C\""), tie],
+            SortBy::State => vec![("(p.synced_at is not null)::int", "int"), tie],
+            SortBy::Attempts => vec![(self.attempts(), "int"), tie],
+        }
+    }
+
+    /// Whether the order by time is really by time.
+    pub fn time_is_indexed(&self, open_only: bool) -> bool {
+        self.migrated || self.time_index || (open_only && self.open_time_index)
+    }
+}
+
+fn entry_states(state: State) -> &'static [&'static str] {
+    match state {
+        State::Pending => &["ready", "inflight"],
+        State::Failed => &["retry", "quarantined"],
+        State::Blocked => &["blocked"],
+        State::Synced => &["applied", "superseded", "conflict_resolved"],
+        State::Discarded => &[],
+    }
+}
+
+fn missing_table() -> Fault {
+    Fault::new(Kind::Schema, "there is no table pending_sync")
+        .on(Side::Replica)
+        .about("public.pending_sync")
+        .remedy("robbie schema migrate --target replica adds it (20-sync-infrastructure)")
+}
+
+fn no_privilege(table: &str) -> Fault {
+    Fault::new(Kind::Privilege, format!("this role may not read {table}"))
+        .on(Side::Replica)
+        .about(table)
+        .remedy(format!("as its owner: GRANT SELECT ON {table} TO the role that connects here"))
+}
