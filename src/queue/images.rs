@@ -59,11 +59,7 @@ async fn key_values(
     id: Uuid,
     columns: &[KeyColumn],
 ) -> Result<Option<Vec<String>>, Fault> {
-    let source = if shape.migrated {
-        "coalesce(e.pk ->> c.name, p.data ->> c.name)"
-    } else {
-        "p.data ->> c.name"
-    };
+    let source = if shape.migrated { "coalesce(e.pk ->> c.name, p.data ->> c.name)" } else { "p.data ->> c.name" };
     let mut statement = Statement::new(&format!("select {source}"));
     statement.push(shape.from()).push(" cross join unnest(");
     statement.bind(Value::Texts(columns.iter().map(|c| c.name.clone()).collect()));

@@ -96,19 +96,15 @@ pub struct Page {
 
 impl Default for Scope {
     fn default() -> Self {
-        Self {
-            states: State::OPEN.to_vec(),
-            filter: Filter::everything(),
-            members: None,
-            sort: Sort::default(),
-        }
+        Self { states: State::OPEN.to_vec(), filter: Filter::everything(), members: None, sort: Sort::default() }
     }
 }
 
 impl Scope {
     /// The states that hold: the filter's own where it names some.
     fn states(&self) -> Option<&[State]> {
-        let all = [State::Pending, State::Failed, State::Blocked, State::Synced].iter().all(|s| self.states.contains(s));
+        let all =
+            [State::Pending, State::Failed, State::Blocked, State::Synced].iter().all(|s| self.states.contains(s));
         (!all && !self.filter.names_state()).then_some(&self.states)
     }
     /// Whether only entries that are not synced can be in it.
@@ -277,7 +273,8 @@ fn push_share(out: &mut Statement, shape: &Shape, order: &[(&str, &str)], share:
     let share = share.clamp(0.0, 1.0);
     match order[0].0 {
         "e.seq" => {
-            let open = if open_only { " where state in ('ready', 'inflight', 'retry', 'blocked', 'quarantined')" } else { "" };
+            let open =
+                if open_only { " where state in ('ready', 'inflight', 'retry', 'blocked', 'quarantined')" } else { "" };
             out.push(" and e.seq >= (select min(seq) + ((max(seq) - min(seq)) * ");
             out.bind(Value::Float(share)).push(&format!(")::bigint from robbie_sync.entry{open})"));
         }

@@ -25,13 +25,7 @@ fn refused(error: &super::filter::FilterError) -> Fault {
 }
 
 /// Reads one page, in the order of the list whichever way it was read.
-pub async fn page(
-    client: &Client,
-    shape: &Shape,
-    scope: &Scope,
-    anchor: &Anchor,
-    limit: u16,
-) -> Result<Page, Fault> {
+pub async fn page(client: &Client, shape: &Shape, scope: &Scope, anchor: &Anchor, limit: u16) -> Result<Page, Fault> {
     if scope.sort.by != SortBy::Time {
         sortable(client, shape, scope).await?;
     }
@@ -54,7 +48,9 @@ async fn sortable(client: &Client, shape: &Shape, scope: &Scope) -> Result<(), F
     let by = scope.sort.by.name();
     Err(Fault::new(
         Kind::Settings,
-        format!("no index holds the order by {by}, and more than {SORT_BOUND} entries match: too many to sort for a page"),
+        format!(
+            "no index holds the order by {by}, and more than {SORT_BOUND} entries match: too many to sort for a page"
+        ),
     )
     .on(Side::Replica)
     .remedy("filter to fewer entries, or sort by time"))

@@ -11,7 +11,8 @@ pub(super) struct Found {
 
 /// Finds the object for a code; `table` completes a bare column.
 pub(super) fn find(sqlstate: Option<&str>, table: &str, text: &str) -> Found {
-    let parent = after_quoted(text, "is not present in table").or_else(|| after_quoted(text, "is still referenced from table"));
+    let parent =
+        after_quoted(text, "is not present in table").or_else(|| after_quoted(text, "is still referenced from table"));
     let object = match sqlstate.unwrap_or_default() {
         "23502" | "42703" | "42804" => column(text, table),
         "23503" => key_column(text).map(|c| in_table(table, &c)).or_else(|| after_quoted(text, "constraint")),
@@ -81,7 +82,8 @@ fn after_quoted(text: &str, word: &str) -> Option<String> {
 
 fn bare_after(text: &str, word: &str) -> Option<String> {
     let (_, rest) = text.split_once(word)?;
-    let name: String = rest.trim_start().chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '$')).collect();
+    let name: String =
+        rest.trim_start().chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.' | '$')).collect();
     (!name.is_empty()).then_some(name)
 }
 

@@ -7,13 +7,16 @@ const WORDS: &[(&str, &[&str])] = &[
     ("25006", &["in a read-only transaction"]),
     ("28P01", &["password authentication failed"]),
     ("28000", &["no pg_hba.conf entry", "is not permitted to log in", "certificate authentication failed"]),
-    ("57P03", &[
-        "the database system is starting up",
-        "the database system is shutting down",
-        "the database system is in recovery mode",
-        "the database system is not yet accepting connections",
-        "is not currently accepting connections",
-    ]),
+    (
+        "57P03",
+        &[
+            "the database system is starting up",
+            "the database system is shutting down",
+            "the database system is in recovery mode",
+            "the database system is not yet accepting connections",
+            "is not currently accepting connections",
+        ],
+    ),
     ("57P01", &["terminating connection due to administrator command"]),
     ("57P02", &["terminating connection because of crash of another server process"]),
     ("53300", &["too many connections", "too many clients already", "remaining connection slots are reserved"]),
@@ -31,44 +34,99 @@ const WORDS: &[(&str, &[&str])] = &[
     ("22001", &["value too long for type"]),
     ("22021", &["invalid byte sequence for encoding"]),
     ("22P05", &["unsupported unicode escape sequence", "has no equivalent in encoding"]),
-    ("22008", &["date/time field value out of range", "timestamp out of range", "date out of range", "interval field value out of range", "interval out of range"]),
-    ("22003", &["out of range for type", "integer out of range", "bigint out of range", "smallint out of range", "numeric field overflow", "value overflows numeric format", "real out of range", "double precision out of range"]),
-    ("22007", &[
-        "invalid input syntax for type timestamp",
-        "invalid input syntax for type date",
-        "invalid input syntax for type time",
-        "invalid input syntax for type interval",
-        "invalid datetime format",
-    ]),
-    ("22P02", &["invalid input syntax for", "invalid input value for enum", "malformed array literal", "malformed record literal"]),
+    (
+        "22008",
+        &[
+            "date/time field value out of range",
+            "timestamp out of range",
+            "date out of range",
+            "interval field value out of range",
+            "interval out of range",
+        ],
+    ),
+    (
+        "22003",
+        &[
+            "out of range for type",
+            "integer out of range",
+            "bigint out of range",
+            "smallint out of range",
+            "numeric field overflow",
+            "value overflows numeric format",
+            "real out of range",
+            "double precision out of range",
+        ],
+    ),
+    (
+        "22007",
+        &[
+            "invalid input syntax for type timestamp",
+            "invalid input syntax for type date",
+            "invalid input syntax for type time",
+            "invalid input syntax for type interval",
+            "invalid datetime format",
+        ],
+    ),
+    (
+        "22P02",
+        &[
+            "invalid input syntax for",
+            "invalid input value for enum",
+            "malformed array literal",
+            "malformed record literal",
+        ],
+    ),
     ("22000", &["expected 1536 dimensions", "different vector dimensions"]),
     ("42P10", &["there is no unique or exclusion constraint matching the on conflict specification"]),
     ("42501", &["permission denied", "must be owner of", "violates row-level security policy"]),
-    ("42601", &["syntax error at", "unterminated quoted", "has more target columns than expressions", "has more expressions than target columns"]),
+    (
+        "42601",
+        &[
+            "syntax error at",
+            "unterminated quoted",
+            "has more target columns than expressions",
+            "has more expressions than target columns",
+        ],
+    ),
     ("42804", &["but expression is of type", "cannot be cast automatically", "cannot be matched", "cannot be coerced"]),
     ("42883", &["no function matches the given name", "operator does not exist"]),
-    ("54000", &["exceeds btree version", "exceeds maximum", "row is too big", "total size of jsonb", "stack depth limit exceeded"]),
-    ("08006", &[
-        "server closed the connection",
-        "connection terminated",
-        "connection reset",
-        "connection to server was lost",
-        "broken pipe",
-        "connection closed",
-        "ssl connection has been closed unexpectedly",
-    ]),
-    ("08001", &[
-        "connection refused",
-        "could not connect",
-        "econnrefused",
-        "etimedout",
-        "enotfound",
-        "connection timed out",
-        "timeout expired",
-        "could not translate host name",
-        "no route to host",
-        "network is unreachable",
-    ]),
+    (
+        "54000",
+        &[
+            "exceeds btree version",
+            "exceeds maximum",
+            "row is too big",
+            "total size of jsonb",
+            "stack depth limit exceeded",
+        ],
+    ),
+    (
+        "08006",
+        &[
+            "server closed the connection",
+            "connection terminated",
+            "connection reset",
+            "connection to server was lost",
+            "broken pipe",
+            "connection closed",
+            "ssl connection has been closed unexpectedly",
+        ],
+    ),
+    (
+        "08001",
+        &[
+            "connection refused",
+            "could not connect",
+            "econnrefused",
+            "etimedout",
+            "enotfound",
+            "connection timed out",
+            "timeout expired",
+            "could not translate host name",
+            "no route to host",
+            "network is unreachable",
+        ],
+    ),
 ];
 
 /// The words by which a code is recognised; for filters. Codes told by their form alone are added.
@@ -113,11 +171,7 @@ pub fn recognise(text: &str) -> Option<String> {
 fn absent(line: &str) -> Option<&'static str> {
     let (before, _) = line.split_once("does not exist").or_else(|| line.split_once("has no field"))?;
     // "constraint … of relation … does not exist" begins with what is absent: the earliest word decides.
-    FORMS
-        .iter()
-        .filter_map(|(code, start, _)| before.find(start).map(|at| (at, *code)))
-        .min()
-        .map(|(_, code)| code)
+    FORMS.iter().filter_map(|(code, start, _)| before.find(start).map(|at| (at, *code))).min().map(|(_, code)| code)
 }
 
 /// A code that is written out: at the beginning, in brackets, or after a word that announces it. A bare five-digit
@@ -145,8 +199,8 @@ fn written(text: &str) -> Option<String> {
 /// Whether five characters are a code of a class that PostgreSQL has for failures.
 fn is_code(word: &str) -> bool {
     let classes = [
-        "08", "0A", "20", "21", "22", "23", "25", "26", "28", "2B", "3D", "3F", "40", "42", "44", "53", "54", "55", "57", "58",
-        "P0", "XX",
+        "08", "0A", "20", "21", "22", "23", "25", "26", "28", "2B", "3D", "3F", "40", "42", "44", "53", "54", "55",
+        "57", "58", "P0", "XX",
     ];
     word.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_uppercase()) && classes.contains(&&word[..2])
 }

@@ -18,37 +18,133 @@ fn stored(text: &str) -> Evidence<'_> {
 
 /// The words are PostgreSQL's own; every code that a person can meet has its text, object, verdict and remedy.
 #[rstest]
-#[case("22001", "value too long for type character varying(255)", Some("character varying(255)"), Verdict::SchemaMismatch, Fix::Edit)]
-#[case("22003", "value \"99999999999\" is out of range for type integer", Some("integer"), Verdict::SchemaMismatch, Fix::Edit)]
+#[case(
+    "22001",
+    "value too long for type character varying(255)",
+    Some("character varying(255)"),
+    Verdict::SchemaMismatch,
+    Fix::Edit
+)]
+#[case(
+    "22003",
+    "value \"99999999999\" is out of range for type integer",
+    Some("integer"),
+    Verdict::SchemaMismatch,
+    Fix::Edit
+)]
 #[case("22003", "integer out of range", None, Verdict::SchemaMismatch, Fix::Edit)]
-#[case("22007", "invalid input syntax for type timestamp with time zone: \"soon\"", Some("timestamp with time zone"), Verdict::SchemaMismatch, Fix::Edit)]
+#[case(
+    "22007",
+    "invalid input syntax for type timestamp with time zone: \"soon\"",
+    Some("timestamp with time zone"),
+    Verdict::SchemaMismatch,
+    Fix::Edit
+)]
 #[case("22008", "date/time field value out of range: \"2026-13-40\"", None, Verdict::SchemaMismatch, Fix::Edit)]
 #[case("22021", "invalid byte sequence for encoding \"UTF8\": 0x00", Some("UTF8"), Verdict::SchemaMismatch, Fix::Edit)]
 #[case("22P02", "invalid input syntax for type uuid: \"abc\"", Some("uuid"), Verdict::SchemaMismatch, Fix::Edit)]
 #[case("22P02", "invalid input value for enum mood: \"sad\"", Some("mood"), Verdict::SchemaMismatch, Fix::Edit)]
-#[case("22P05", "unsupported Unicode escape sequence\nDETAIL:  \\u0000 cannot be converted to text.", None, Verdict::SchemaMismatch, Fix::Edit)]
-#[case("23502", "null value in column \"role\" of relation \"code_messages\" violates not-null constraint", Some("code_messages.role"), Verdict::SchemaMismatch, Fix::Edit)]
-#[case("23503", "insert or update on table \"code_messages\" violates foreign key constraint \"fk\"\nDETAIL:  Key (conversation_id)=(1) is not present in table \"code_conversations\".", Some("code_messages.conversation_id"), Verdict::WaitsForParent, Fix::QueueParent)]
-#[case("23503", "insert or update on table \"code_messages\" violates foreign key constraint \"code_messages_fk\"", Some("code_messages_fk"), Verdict::WaitsForParent, Fix::QueueParent)]
-#[case("23503", "update or delete on table \"users\" violates foreign key constraint \"fk\" on table \"api_keys\"", Some("fk"), Verdict::Constraint, Fix::Choose)]
-#[case("23505", "duplicate key value violates unique constraint \"users_email_key\"", Some("users_email_key"), Verdict::Constraint, Fix::Choose)]
-#[case("23514", "new row for relation \"code_messages\" violates check constraint \"role_check\"", Some("role_check"), Verdict::SchemaMismatch, Fix::Edit)]
-#[case("23P01", "conflicting key value violates exclusion constraint \"no_overlap\"", Some("no_overlap"), Verdict::Constraint, Fix::Choose)]
+#[case(
+    "22P05",
+    "unsupported Unicode escape sequence\nDETAIL:  \\u0000 cannot be converted to text.",
+    None,
+    Verdict::SchemaMismatch,
+    Fix::Edit
+)]
+#[case(
+    "23502",
+    "null value in column \"role\" of relation \"code_messages\" violates not-null constraint",
+    Some("code_messages.role"),
+    Verdict::SchemaMismatch,
+    Fix::Edit
+)]
+#[case(
+    "23503",
+    "insert or update on table \"code_messages\" violates foreign key constraint \"fk\"\nDETAIL:  Key (conversation_id)=(1) is not present in table \"code_conversations\".",
+    Some("code_messages.conversation_id"),
+    Verdict::WaitsForParent,
+    Fix::QueueParent
+)]
+#[case(
+    "23503",
+    "insert or update on table \"code_messages\" violates foreign key constraint \"code_messages_fk\"",
+    Some("code_messages_fk"),
+    Verdict::WaitsForParent,
+    Fix::QueueParent
+)]
+#[case(
+    "23503",
+    "update or delete on table \"users\" violates foreign key constraint \"fk\" on table \"api_keys\"",
+    Some("fk"),
+    Verdict::Constraint,
+    Fix::Choose
+)]
+#[case(
+    "23505",
+    "duplicate key value violates unique constraint \"users_email_key\"",
+    Some("users_email_key"),
+    Verdict::Constraint,
+    Fix::Choose
+)]
+#[case(
+    "23514",
+    "new row for relation \"code_messages\" violates check constraint \"role_check\"",
+    Some("role_check"),
+    Verdict::SchemaMismatch,
+    Fix::Edit
+)]
+#[case(
+    "23P01",
+    "conflicting key value violates exclusion constraint \"no_overlap\"",
+    Some("no_overlap"),
+    Verdict::Constraint,
+    Fix::Choose
+)]
 #[case("25006", "cannot execute INSERT in a read-only transaction", Some("INSERT"), Verdict::Fault, Fix::Server)]
-#[case("28P01", "password authentication failed for user \"aurora_app\"", Some("aurora_app"), Verdict::Fault, Fix::Server)]
+#[case(
+    "28P01",
+    "password authentication failed for user \"aurora_app\"",
+    Some("aurora_app"),
+    Verdict::Fault,
+    Fix::Server
+)]
 #[case("3D000", "database \"aurora\" does not exist", Some("aurora"), Verdict::Fault, Fix::Server)]
 #[case("40001", "could not serialize access due to concurrent update", None, Verdict::Fault, Fix::Wait)]
 #[case("40P01", "deadlock detected", None, Verdict::Fault, Fix::Wait)]
 #[case("42501", "permission denied for table code_messages", Some("code_messages"), Verdict::Fault, Fix::Grant)]
 #[case("42601", "syntax error at or near \"order\"", Some("order"), Verdict::Fault, Fix::Edit)]
-#[case("42703", "column \"colour\" of relation \"code_messages\" does not exist", Some("code_messages.colour"), Verdict::SchemaMismatch, Fix::Migrate)]
+#[case(
+    "42703",
+    "column \"colour\" of relation \"code_messages\" does not exist",
+    Some("code_messages.colour"),
+    Verdict::SchemaMismatch,
+    Fix::Migrate
+)]
 #[case("42703", "column colour does not exist", Some("code_messages.colour"), Verdict::SchemaMismatch, Fix::Migrate)]
-#[case("42804", "column \"user_id\" is of type uuid but expression is of type text", Some("code_messages.user_id"), Verdict::SchemaMismatch, Fix::Migrate)]
+#[case(
+    "42804",
+    "column \"user_id\" is of type uuid but expression is of type text",
+    Some("code_messages.user_id"),
+    Verdict::SchemaMismatch,
+    Fix::Migrate
+)]
 #[case("42P01", "relation \"sticky\" does not exist", Some("sticky"), Verdict::SchemaMismatch, Fix::Migrate)]
-#[case("42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification", None, Verdict::SchemaMismatch, Fix::Migrate)]
+#[case(
+    "42P10",
+    "there is no unique or exclusion constraint matching the ON CONFLICT specification",
+    None,
+    Verdict::SchemaMismatch,
+    Fix::Migrate
+)]
 #[case("53100", "could not extend file \"base/1/2\": No space left on device", None, Verdict::Fault, Fix::Server)]
 #[case("53300", "sorry, too many clients already", None, Verdict::Fault, Fix::Wait)]
-#[case("54000", "index row size 2904 exceeds btree version 4 maximum 2704 for index \"idx_error\"", Some("idx_error"), Verdict::SchemaMismatch, Fix::Edit)]
+#[case(
+    "54000",
+    "index row size 2904 exceeds btree version 4 maximum 2704 for index \"idx_error\"",
+    Some("idx_error"),
+    Verdict::SchemaMismatch,
+    Fix::Edit
+)]
 #[case("55P03", "canceling statement due to lock timeout", None, Verdict::Fault, Fix::Wait)]
 #[case("57014", "canceling statement due to statement timeout", None, Verdict::Fault, Fix::Wait)]
 #[case("57P01", "terminating connection due to administrator command", None, Verdict::Fault, Fix::Wait)]

@@ -183,13 +183,7 @@ impl Reader {
         Some(sign)
     }
 
-    fn field(
-        &mut self,
-        name: &[String],
-        start: usize,
-        sign: Comparison,
-        sign_at: usize,
-    ) -> Result<Test, FilterError> {
+    fn field(&mut self, name: &[String], start: usize, sign: Comparison, sign_at: usize) -> Result<Test, FilterError> {
         let values_at = self.at;
         let wrong_sign = |name: &str| FilterError::new(sign_at + 1, format!("{name} takes : and a value"));
         let text = |reader: &mut Self, field: TextField| match sign {
@@ -229,9 +223,8 @@ impl Reader {
             }
             "age" => {
                 let value = self.value("age")?;
-                let seconds = duration(&value).ok_or_else(|| {
-                    FilterError::new(values_at + 1, "expected an age such as 30s, 15m, 1h, 2d or 3w")
-                })?;
+                let seconds = duration(&value)
+                    .ok_or_else(|| FilterError::new(values_at + 1, "expected an age such as 30s, 15m, 1h, 2d or 3w"))?;
                 Ok(Test::Age(sign, seconds))
             }
             "created" => self.time(TimeField::Created, sign, "created"),
@@ -341,7 +334,10 @@ fn unknown(name: &str, start: usize) -> FilterError {
     let fields: Vec<_> = FIELDS.iter().map(|(name, _)| *name).collect();
     FilterError::new(
         start + 1,
-        format!("no field is called {name}; there are {} and data.PATH (in quotes it is plain text)", fields.join(", ")),
+        format!(
+            "no field is called {name}; there are {} and data.PATH (in quotes it is plain text)",
+            fields.join(", ")
+        ),
     )
 }
 

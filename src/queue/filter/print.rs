@@ -106,7 +106,10 @@ fn texts(values: &[String]) -> String {
 
 fn steps(path: &[String]) -> String {
     let plain = |step: &String| step.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
-    path.iter().map(|s| if plain(s) { s.clone() } else { format!("\"{}\"", s.replace('\\', "\\\\").replace('"', "\\\"")) }).collect::<Vec<_>>().join(".")
+    path.iter()
+        .map(|s| if plain(s) { s.clone() } else { format!("\"{}\"", s.replace('\\', "\\\\").replace('"', "\\\"")) })
+        .collect::<Vec<_>>()
+        .join(".")
 }
 
 fn age(seconds: u64) -> String {

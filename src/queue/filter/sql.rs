@@ -1,8 +1,8 @@
 //! From a filter to a condition over the queue's tables; every value goes beside the text.
 
+use super::super::diagnosis;
 use super::super::shape::Shape;
 use super::super::sql::{Statement, Value};
-use super::super::diagnosis;
 use super::{Comparison, Filter, FilterError, Test, TextField, TimeField};
 use uuid::Uuid;
 
@@ -29,13 +29,7 @@ impl Filter {
     }
 }
 
-fn joined(
-    parts: &[Filter],
-    between: &str,
-    none: &str,
-    shape: &Shape,
-    out: &mut Statement,
-) -> Result<(), FilterError> {
+fn joined(parts: &[Filter], between: &str, none: &str, shape: &Shape, out: &mut Statement) -> Result<(), FilterError> {
     if parts.is_empty() {
         out.push(none);
         return Ok(());

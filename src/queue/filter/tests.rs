@@ -178,8 +178,11 @@ fn test_strategy() -> impl Strategy<Value = Test> {
         (texts(), texts()).prop_map(|(p, v)| Test::DataIs(p, v)),
         (texts(), unequal.clone(), "-?[0-9]{1,20}(\\.[0-9]{1,9})?").prop_map(|(p, s, v)| Test::DataCompares(p, s, v)),
         (sign.clone(), 0_u64..1_000_000).prop_map(|(s, v)| Test::Age(s, v)),
-        (field.clone(), moment.clone(), proptest::option::of(moment.clone()))
-            .prop_map(|(f, a, b)| Test::Time(f, Some(a), b)),
+        (field.clone(), moment.clone(), proptest::option::of(moment.clone())).prop_map(|(f, a, b)| Test::Time(
+            f,
+            Some(a),
+            b
+        )),
         (field, unequal, moment).prop_map(|(f, s, m)| Test::TimeCompares(f, s, m)),
         (sign, any::<u32>()).prop_map(|(s, n)| Test::Attempts(s, n)),
     ]
