@@ -120,6 +120,7 @@ impl Comparison {
         }
     }
     /// The same said of the other side: an age above is a time below.
+    #[must_use]
     pub fn mirrored(self) -> Self {
         match self {
             Self::More => Self::Less,

@@ -114,6 +114,6 @@ fn steps(path: &[String]) -> String {
 
 fn age(seconds: u64) -> String {
     let units = [(604_800, "w"), (86_400, "d"), (3_600, "h"), (60, "m")];
-    let whole = units.iter().find(|(length, _)| seconds > 0 && seconds % length == 0);
+    let whole = units.iter().find(|(length, _)| seconds > 0 && seconds.is_multiple_of(*length));
     whole.map_or_else(|| format!("{seconds}s"), |(length, unit)| format!("{}{unit}", seconds / length))
 }
