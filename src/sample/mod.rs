@@ -1,1 +1,4 @@
 //! The demo's data and workload.
+
+pub mod library;
+mod markdown;
