@@ -14,8 +14,12 @@ const STORY: &str = include_str!("../../assets/sample/queue.toml");
 /// The whole story.
 #[derive(Debug)]
 pub struct Story {
+    /// SQL that sets up what only this master has.
+    pub before: String,
     /// Rows that stand on the master from the beginning, besides the library.
     pub rows: Vec<Row>,
+    /// Rows that were written on the replica without an entry.
+    pub unqueued: Vec<Row>,
     /// Entries of the offline days, in the order in which they were queued.
     pub entries: Vec<Entry>,
     /// SQL that others ran on the master while the replica was offline.
@@ -42,6 +46,8 @@ pub struct Entry {
     pub id: Uuid,
     /// The verdict that it must get.
     pub verdict: Verdict,
+    /// Whether the engine settles it; the others stay in the queue.
+    pub settled: bool,
     /// Whether what it failed for is gone afterwards: replaying it then takes effect.
     pub healed: bool,
     /// The table it names.
@@ -49,8 +55,8 @@ pub struct Entry {
     /// `INSERT`, `UPDATE`, `DELETE` or `UPSERT`.
     pub operation: String,
     /// The payload, as the application passed it in.
-    pub data: Map<String, Value>,
-    /// Columns of the payload that the application wrote to its own table too; none where that write was impossible.
+    pub payload: Value,
+    /// Columns of the payload that the application wrote to its own table too; none where it did not or could not.
     pub local: Option<Vec<String>>,
     /// Seconds since it was queued.
     pub age_s: f64,
@@ -63,6 +69,8 @@ pub struct Expected {
     pub id: Uuid,
     /// The verdict it must have got from the engine.
     pub verdict: Verdict,
+    /// Whether the engine settled it.
+    pub settled: bool,
     /// Whether a replay takes effect now.
     pub healed: bool,
 }
@@ -70,10 +78,11 @@ pub struct Expected {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    before: String,
     meanwhile: String,
     afterwards: String,
-    #[serde(default)]
     row: Vec<RowText>,
+    unqueued: Vec<RowText>,
     family: Vec<Family>,
 }
 
@@ -89,11 +98,13 @@ struct RowText {
 struct Family {
     tag: String,
     verdict: Verdict,
+    /// Whether the engine settles it; by default, what the verdict says.
+    settled: Option<bool>,
     #[serde(default)]
     healed: bool,
     table: String,
     operation: String,
-    /// `none`, or the columns of the payload that the local table does not have.
+    /// The columns of the payload that the local table does not have.
     #[serde(default)]
     not_local: Vec<String>,
     #[serde(default = "yes")]
@@ -110,6 +121,8 @@ struct FamilyEntry {
     age: String,
     #[serde(default)]
     data: Map<String, Value>,
+    /// A payload that is no object of columns, as JSON text.
+    raw: Option<String>,
 }
 
 fn yes() -> bool {
@@ -125,12 +138,10 @@ impl Story {
             family.unfold(now, &mut entries).map_err(|why| broken(&why))?;
         }
         entries.sort_by(|a: &Entry, b| b.age_s.total_cmp(&a.age_s));
-        let rows = file.row.into_iter().map(|row| {
-            let data = resolve_all(row.data, now)?;
-            Ok(Row { table: row.table, data })
-        });
         Ok(Self {
-            rows: rows.collect::<Result<_, String>>().map_err(|why| broken(&why))?,
+            before: file.before,
+            rows: rows(file.row, now).map_err(|why| broken(&why))?,
+            unqueued: rows(file.unqueued, now).map_err(|why| broken(&why))?,
             entries,
             meanwhile: file.meanwhile,
             afterwards: file.afterwards,
@@ -139,7 +150,10 @@ impl Story {
 
     /// What must become of each entry.
     pub fn expected(&self) -> Vec<Expected> {
-        self.entries.iter().map(|e| Expected { id: e.id, verdict: e.verdict, healed: e.healed }).collect()
+        self.entries
+            .iter()
+            .map(|e| Expected { id: e.id, verdict: e.verdict, settled: e.settled, healed: e.healed })
+            .collect()
     }
 }
 
@@ -151,20 +165,33 @@ impl Family {
             data.extend(one.data);
             let data = resolve_all(data, now).map_err(|why| format!("{tag}: {why}"))?;
             let columns = data.keys().filter(|k| !self.not_local.contains(k)).cloned().collect();
+            let payload = match one.raw {
+                Some(raw) => serde_json::from_str(&raw).map_err(|e| format!("{tag}: {e}"))?,
+                None => Value::Object(data),
+            };
             into.push(Entry {
                 id: id_of("entry", &tag),
                 verdict: self.verdict,
+                settled: self.settled.unwrap_or(takes_effect(self.verdict)),
                 healed: self.healed,
                 table: self.table.clone(),
                 operation: self.operation.clone(),
                 local: self.local.then_some(columns),
                 age_s: age_seconds(&one.age)?,
-                data,
+                payload,
                 tag,
             });
         }
         Ok(())
     }
+}
+
+fn takes_effect(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Insert | Verdict::Update | Verdict::Delete | Verdict::NoChange)
+}
+
+fn rows(texts: Vec<RowText>, now: DateTime<Utc>) -> Result<Vec<Row>, String> {
+    texts.into_iter().map(|row| Ok(Row { table: row.table, data: resolve_all(row.data, now)? })).collect()
 }
 
 fn resolve_all(data: Map<String, Value>, now: DateTime<Utc>) -> Result<Map<String, Value>, String> {
@@ -186,4 +213,60 @@ fn resolve(value: Value, now: DateTime<Utc>) -> Result<Value, String> {
 
 fn broken(why: &str) -> Fault {
     Fault::new(Kind::Other, format!("the built-in sample cannot be read: {why}")).about("assets/sample/queue.toml")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn story() -> Story {
+        Story::read(DateTime::UNIX_EPOCH + Duration::days(20_000)).unwrap()
+    }
+
+    #[test]
+    fn every_verdict_is_told() {
+        let told: BTreeSet<_> = story().entries.iter().map(|e| e.verdict).collect();
+        assert_eq!(told, Verdict::ALL.into_iter().collect());
+    }
+
+    #[test]
+    fn about_fifty_entries_stay_in_the_queue_and_some_are_healed() {
+        let expected = story().expected();
+        let stuck = expected.iter().filter(|e| !e.settled).count();
+        assert!((40..=60).contains(&stuck), "{stuck}");
+        assert!(expected.iter().any(|e| e.healed));
+        assert!(expected.iter().all(|e| !(e.healed && e.settled)));
+    }
+
+    #[test]
+    fn entries_come_in_the_order_of_their_time_and_have_their_own_keys() {
+        let story = story();
+        assert!(story.entries.windows(2).all(|pair| pair[0].age_s >= pair[1].age_s));
+        let ids: BTreeSet<_> = story.entries.iter().map(|e| e.id).collect();
+        assert_eq!(ids.len(), story.entries.len());
+    }
+
+    #[test]
+    fn keys_and_times_are_filled_in() {
+        let now = DateTime::UNIX_EPOCH + Duration::days(20_000);
+        assert_eq!(resolve("@a:b c".into(), now), Ok(Value::String(id_of("a", "b c").to_string())));
+        assert_eq!(resolve("~1d".into(), now), Ok("2024-10-03T00:00:00.000000Z".into()));
+        assert_eq!(resolve("plain".into(), now), Ok("plain".into()));
+        assert!(resolve("~soon".into(), now).is_err());
+    }
+
+    #[test]
+    fn what_the_story_names_is_in_the_library() {
+        let library = super::super::library::Library::read().unwrap();
+        let titles: BTreeSet<_> = library.conversations.iter().map(|c| c.title.as_str()).collect();
+        let patterns: BTreeSet<_> = library.patterns.iter().map(|p| p.pattern_name.as_str()).collect();
+        let text = STORY.split("\"@conversation:").skip(1).filter_map(|rest| rest.split('"').next());
+        for title in text.filter(|t| !t.starts_with("guest ") && !["imported", "deleted while offline"].contains(t)) {
+            assert!(titles.contains(title), "{title}");
+        }
+        for pattern in ["Exit codes are a contract", "Keyset pages, never OFFSET", "goleak at the end of the package"] {
+            assert!(patterns.contains(pattern), "{pattern}");
+        }
+    }
 }

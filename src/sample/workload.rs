@@ -3,7 +3,6 @@
 //! Everything it makes stands in conversations of the session `live-demo`; of those it keeps a handful, and of the
 //! queue entries they caused the last hour's. A side that is away is waited for.
 
-use crate::conversation::embedding;
 use crate::postgres::{Fault, Kind, Link, Pair};
 use serde::Deserialize;
 use std::time::Duration;
@@ -119,7 +118,7 @@ async fn talk(replica: &Link, texts: &Texts, step: u64) -> Result<(), Fault> {
         return begin(replica, texts, step).await;
     };
     if messages < MESSAGES {
-        return say(replica, texts, newest, messages, step).await;
+        return say(replica, texts, newest, messages).await;
     }
     if conversations >= CONVERSATIONS {
         let oldest: Option<Uuid> = row.get("oldest");
@@ -138,25 +137,38 @@ async fn begin(replica: &Link, texts: &Texts, step: u64) -> Result<(), Fault> {
         &[&SESSION, &title]).await
 }
 
-async fn say(replica: &Link, texts: &Texts, conversation: Uuid, messages: i64, step: u64) -> Result<(), Fault> {
-    // The turn goes on from question to answer, wherever a pause or another edit came between.
-    let turn = &texts.turns[pick(step / 2, texts.turns.len())];
+async fn say(replica: &Link, texts: &Texts, conversation: Uuid, messages: i64) -> Result<(), Fault> {
+    // A question and its answer are one turn, wherever another write came between.
+    let turn = &texts.turns[pick((conversation.as_u64_pair().0 >> 1) + messages.unsigned_abs() / 2, texts.turns.len())];
     let (role, content) = if messages % 2 == 0 { ("user", &turn[0]) } else { ("assistant", &turn[1]) };
     let embedding = super::library::embedded(content);
     let metadata = super::library::message_metadata(role, content).to_string();
-    execute(replica, "WITH new AS (
+    execute(
+        replica,
+        "WITH new AS (
                INSERT INTO code_messages (id, conversation_id, role, content, embedding, created_at, metadata)
                VALUES (gen_random_uuid(), $1, $2, $3, $4::text::vector, clock_timestamp(), $5::text::jsonb) RETURNING *)
         INSERT INTO pending_sync (table_name, operation, data, created_at)
         SELECT 'code_messages', 'INSERT', to_jsonb(new), clock_timestamp() FROM new",
-        &[&conversation, &role, &content, &embedding, &metadata]).await
+        &[&conversation, &role, &content, &embedding, &metadata],
+    )
+    .await
 }
 
-/// Deletes a conversation here (its messages with it); the master's cascade does the same there.
+/// Deletes a conversation and its messages, and queues both.
 async fn end(replica: &Link, oldest: Option<Uuid>) -> Result<(), Fault> {
-    execute(replica, "WITH gone AS (DELETE FROM code_conversations WHERE id = $1 RETURNING id)
+    execute(
+        replica,
+        "WITH said AS (DELETE FROM code_messages WHERE conversation_id = $1 RETURNING id),
+             gone AS (DELETE FROM code_conversations WHERE id = $1 RETURNING id)
         INSERT INTO pending_sync (table_name, operation, data, created_at)
-        SELECT 'code_conversations', 'DELETE', jsonb_build_object('id', id), clock_timestamp() FROM gone", &[&oldest]).await
+        SELECT d.tbl, 'DELETE', jsonb_build_object('id', d.id), clock_timestamp()
+          FROM (SELECT 1 AS place, 'code_messages' AS tbl, id FROM said
+                UNION ALL SELECT 2, 'code_conversations', id FROM gone) d
+         ORDER BY d.place",
+        &[&oldest],
+    )
+    .await
 }
 
 /// Somebody on the master uses a pattern once more.
@@ -170,25 +182,36 @@ async fn use_pattern_on_master(master: &Link, chance: &mut Chance) -> Result<(),
 /// Somebody on the master renames a live conversation.
 async fn rename_on_master(master: &Link, texts: &Texts, chance: &mut Chance) -> Result<(), Fault> {
     let title = &texts.titles[pick(chance.below(1 << 16), texts.titles.len())];
-    execute(master, "UPDATE code_conversations SET title = $2 || ' (seen by the master at ' || to_char(now(), 'HH24:MI:SS') || ')'
+    execute(
+        master,
+        "UPDATE code_conversations SET title = $2 || ' (seen by the master at ' || to_char(now(), 'HH24:MI:SS') || ')'
          WHERE id = (SELECT id FROM code_conversations WHERE session_id = $1 ORDER BY created_at DESC LIMIT 1)",
-        &[&SESSION, &title]).await
+        &[&SESSION, &title],
+    )
+    .await
 }
 
 /// Jonas's Robbie changes her mood on the replica.
 async fn drift_mood(replica: &Link, chance: &mut Chance) -> Result<(), Fault> {
     const MOODS: [&str; 4] = ["focused", "bossy", "friendly", "surprised"];
     let mood = MOODS[pick(chance.below(1 << 16), MOODS.len())];
-    execute(replica, "WITH moved AS (
+    execute(
+        replica,
+        "WITH moved AS (
                UPDATE robbie_personality_state SET current_mood = $1
                 WHERE user_id = 'jonas' AND current_mood IS DISTINCT FROM $1 RETURNING id, current_mood, updated_at)
         INSERT INTO pending_sync (table_name, operation, data, created_at)
-        SELECT 'robbie_personality_state', 'UPDATE', to_jsonb(moved), clock_timestamp() FROM moved", &[&mood]).await
+        SELECT 'robbie_personality_state', 'UPDATE', to_jsonb(moved), clock_timestamp() FROM moved",
+        &[&mood],
+    )
+    .await
 }
 
 /// Lets settled entries of live conversations go after an hour, with what the engine noted of them.
 async fn forget_old_entries(replica: &Link) -> Result<(), Fault> {
-    execute(replica, "WITH old AS (
+    execute(
+        replica,
+        "WITH old AS (
                DELETE FROM pending_sync p
                 USING robbie_sync.entry e
                 WHERE e.entry_id = p.id AND e.state IN ('applied', 'superseded', 'conflict_resolved')
@@ -198,7 +221,10 @@ async fn forget_old_entries(replica: &Link) -> Result<(), Fault> {
                        SELECT id::text FROM code_conversations WHERE session_id = $1))
             RETURNING p.id),
         tries AS (DELETE FROM robbie_sync.attempt WHERE entry_id IN (SELECT id FROM old))
-        DELETE FROM robbie_sync.entry WHERE entry_id IN (SELECT id FROM old)", &[&SESSION]).await
+        DELETE FROM robbie_sync.entry WHERE entry_id IN (SELECT id FROM old)",
+        &[&SESSION],
+    )
+    .await
 }
 
 type Values<'a> = [&'a (dyn tokio_postgres::types::ToSql + Sync)];
@@ -248,7 +274,7 @@ mod tests {
     fn the_texts_can_be_read_and_every_turn_has_a_vector() {
         let texts: Texts = toml::from_str(LIVE).unwrap();
         assert!(texts.titles.len() >= 5 && texts.turns.len() >= 12);
-        assert!(texts.turns.iter().flatten().all(|text| embedding::embed(text).is_some()));
+        assert!(texts.turns.iter().flatten().all(|text| super::super::library::embedded(text).is_some()));
     }
 
     #[test]
