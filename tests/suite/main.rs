@@ -4,4 +4,5 @@
 mod connect;
 mod embedded;
 mod floors;
+mod schema;
 mod support;
