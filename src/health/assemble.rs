@@ -159,7 +159,7 @@ fn starvation(q: &Queue) -> Option<Starvation> {
 
 fn engine_health(facts: Option<&ReplicaFacts>) -> EngineHealth {
     let Some(facts) = facts else { return EngineHealth::default() };
-    let mut out = EngineHealth { deferred: facts.deferred, ..EngineHealth::default() };
+    let mut out = EngineHealth { deferred: facts.deferred, pull: pull(facts), ..EngineHealth::default() };
     let Some(sessions) = &facts.engines else { return out };
     // The lock admits one; a name that cannot be read is still an engine.
     let best = sessions.iter().find(|s| engine::parse(&s.application).is_some()).or(sessions.first());
@@ -185,6 +185,13 @@ fn engine_health(facts: Option<&ReplicaFacts>) -> EngineHealth {
         }
     }
     out
+}
+
+/// Where the pull stands; a replica with no place for a cursor says nothing.
+fn pull(facts: &ReplicaFacts) -> Option<String> {
+    // `node_id` stands beside the cursor: where it was read, a missing cursor means that nothing was pulled yet.
+    let state = facts.cursor.as_ref().map(|c| c.state.clone());
+    state.or_else(|| facts.node_id.map(|_| "never".to_owned()))
 }
 
 fn conflicts(facts: Option<&MasterFacts>) -> ConflictHealth {

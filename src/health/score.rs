@@ -8,6 +8,7 @@
 //! | no engine, or a stale one                   | 15                                             |
 //! | the last cycle failed                       | 10                                             |
 //! | the deployed worker is blocked, none of ours runs | 10                                       |
+//! | never pulled, the first pull unfinished; another master | 5; 10                             |
 //! | behind by over 1 min, 10 min, 1 h           | 5, 10, 15                                      |
 //! | an entry waits unsent over 5 min, 1 h       | 5, 10                                          |
 //! | a paused table                              | 5, together 15                                 |
@@ -206,6 +207,15 @@ fn engine(report: &Report, found: &mut Vec<Deduction>) {
     if let Some(run) = report.runs.first().filter(|r| r.outcome.as_deref() == Some("failed")) {
         let why = run.fault.as_deref().map(|f| format!(": {}", safe(f, 160))).unwrap_or_default();
         found.push(deduction(10, format!("the last cycle failed{why}")));
+    }
+    match engine.pull.as_deref() {
+        Some("never") => found.push(deduction(5, "this replica has never pulled from the master")),
+        Some("bootstrapping") => found.push(deduction(5, "the first pull from the master is not complete")),
+        Some("resync") => found.push(deduction(
+            10,
+            "the master is not the one this replica followed (restored or failed over): rows are compared again",
+        )),
+        _ => {}
     }
     let paused: Vec<_> = report.tables.iter().filter(|t| t.paused.is_some()).collect();
     for (i, table) in paused.iter().enumerate().take(3) {

@@ -171,6 +171,13 @@ fn bounded(relation: &str, filter: &str) -> String {
     format!("(SELECT count(*) FROM (SELECT 1 FROM {relation} {filter} LIMIT {COUNTED} + 1) few)")
 }
 
+/// The beginning of an error's text without the values in it: what stands after `=`, identifiers and numbers.
+fn masked(column: &str, most: u32) -> String {
+    format!(
+        r"left(regexp_replace(left({column}, 400), '=\([^)]*\)?|[0-9a-fA-F]{{8}}-[0-9a-fA-F-]{{27}}|[0-9]+', '…', 'g'), {most})"
+    )
+}
+
 /// Open entries by table and state, and why they are stuck: from the engine's own notes where there are any, else from
 /// the queue itself, where all that is known of a failure is its text.
 fn open_entries(shape: &Shape) -> Option<String> {
@@ -186,11 +193,12 @@ fn open_entries(shape: &Shape) -> Option<String> {
         )
     } else if shape.has("public.pending_sync", &["table_name", "created_at", "synced_at", "error"]) {
         // Only the oldest errors are read and masked: their text may be long.
+        let masked = masked("p.error", 200);
         format!(
             "SELECT p.table_name::text AS tbl, CASE WHEN p.error IS NULL THEN 'pending' ELSE 'failed' END AS state,
                     NULL::text AS verdict, NULL::text AS sqlstate, NULL::text AS object,
                     CASE WHEN p.error IS NOT NULL AND row_number() OVER () <= {TEXTS} THEN
-                      regexp_replace(left(p.error, 200), '[0-9a-fA-F]{{8}}-[0-9a-fA-F-]{{27}}|[0-9]+', '…', 'g') END AS text,
+                      {masked} END AS text,
                     p.created_at AS at
                FROM (SELECT table_name, error, created_at FROM public.pending_sync q WHERE q.synced_at IS NULL
                       ORDER BY q.created_at LIMIT {OPEN_MOST} + 1) p"
@@ -229,6 +237,7 @@ fn queue(shape: &Shape) -> Option<String> {
     let columns: Vec<&str> = ["retry_count", "last_retry"].into_iter().filter(|c| has(c)).collect();
     let columns = if columns.is_empty() { String::new() } else { format!(", {}", columns.join(", ")) };
     let oid = relation.oid;
+    let by = masked("w.error", 80);
     Some(format!(
         "(WITH oldest AS MATERIALIZED (SELECT q.table_name, q.error, q.created_at{columns} FROM public.pending_sync q
              WHERE q.synced_at IS NULL ORDER BY q.created_at LIMIT 100)
@@ -236,8 +245,8 @@ fn queue(shape: &Shape) -> Option<String> {
             'looked_at', count(*), 'with_error', count(o.error),
             'oldest_age_s', extract(epoch FROM clock_timestamp() - min(o.created_at))::float8,
             'retried', coalesce(bool_or({retried}), false),
-            'by', (SELECT w.table_name || ': ' || left(w.error, 80) FROM oldest w WHERE w.error IS NOT NULL
-                    GROUP BY w.table_name, left(w.error, 80) ORDER BY count(*) DESC LIMIT 1),
+            'by', (SELECT w.table_name || ': ' || {by} FROM oldest w WHERE w.error IS NOT NULL
+                    GROUP BY w.table_name, {by} ORDER BY count(*) DESC LIMIT 1),
             'starving', CASE WHEN count(*) = 100 AND count(o.error) = 100 THEN
                 (SELECT count(*) FROM (SELECT error FROM public.pending_sync q WHERE q.synced_at IS NULL
                     ORDER BY q.created_at LIMIT {OPEN_MOST}) s WHERE s.error IS NULL) END,
