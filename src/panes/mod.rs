@@ -1,8 +1,10 @@
 //! One folder per screen, and the registry: a pane is a `mod` line and a row here.
 
+pub mod health;
+
 use crate::ui::host::Registration;
 
 /// Every pane, in the order of the tabs.
 pub fn registry() -> Vec<Registration> {
-    vec![]
+    vec![Registration::of::<health::Health>()]
 }

@@ -106,9 +106,9 @@ pub struct Table<'a> {
 }
 
 /// Cells before the first column: the mark and the cursor's glyph.
-const GUTTER: u16 = 3;
+pub const GUTTER: u16 = 3;
 /// Cells between columns.
-const GAP: u16 = 2;
+pub const GAP: u16 = 2;
 
 /// The columns that stay and the cells each gets.
 pub fn layout(columns: &[Column], width: u16) -> Vec<(usize, u16)> {

@@ -1,31 +1,67 @@
 //! The table of synced tables: its columns and what stands in them.
 
+use super::parts::whole_age;
 use crate::health::TableHealth;
 use crate::health::words::{count, short_age};
 use crate::ui::Role;
-use crate::ui::table::{Cell, Column};
+use crate::ui::table::{Cell, Column, GAP, GUTTER, layout};
 
-/// The columns; master on the left of the rule, replica on the right.
-pub const COLUMNS: &[Column] = &[
-    Column::text("table", 14).grows(1),
+/// All columns; master on the left of the rule, replica on the right. Where the room is short, `stuck` stands for
+/// `failed` and `blocked` together.
+const COLUMNS: [Column; 12] = [
+    Column::text("table", 14).grows(2),
     Column::number("rows", 9).leaves(4),
     Column::number("changed/h", 9).leaves(9),
     Column::text("│", 1).leaves(3),
     Column::number("rows", 9).leaves(5),
-    Column::number("behind", 9),
+    Column::number("behind", 9).grows(1),
     Column::number("pending", 7).leaves(6),
+    Column::number("stuck", 6),
     Column::number("failed", 6),
-    Column::number("blocked", 7).leaves(7),
+    Column::number("blocked", 7),
     Column::number("last sync", 9).leaves(8),
     Column::text("", 1),
 ];
 
 const MASTER: std::ops::Range<usize> = 1..3;
 const RULE: usize = 3;
+const BEHIND: usize = 5;
+const STUCK: usize = 7;
+const FAILED: usize = 8;
+const BLOCKED: usize = 9;
+const LAST_SYNC: usize = 10;
+const STATE: usize = 11;
 const NEVER: &str = "–";
 
 /// The width beyond which the table gains nothing.
-pub const WIDEST: u16 = 118;
+pub const WIDEST: u16 = 132;
+/// The width from which failed and blocked stand apart.
+const APART: u16 = 126;
+
+/// The columns of a table of this width (before any leave), by their number; `heads` says whether they have titles.
+pub fn columns(width: u16, heads: bool) -> (Vec<usize>, Vec<Column>) {
+    let shown: Vec<usize> = (0..COLUMNS.len())
+        .filter(|i| if width >= APART { *i != STUCK } else { ![FAILED, BLOCKED].contains(i) })
+        .collect();
+    let columns = shown.iter().map(|i| {
+        let column = COLUMNS[*i].clone();
+        if heads { column } else { Column { title: "", ..column } }
+    });
+    (shown.clone(), columns.collect())
+}
+
+/// Where the rule between master and replica stands in a table of this width, if it is shown.
+pub fn rule_at(width: u16) -> Option<u16> {
+    let (shown, columns) = columns(width, true);
+    let mut x = GUTTER;
+    for (column, cells) in layout(&columns, width) {
+        if shown[column] == RULE {
+            return Some(x);
+        }
+        x += cells + GAP;
+    }
+    None
+}
 
 /// Which sides' numbers are old.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,7 +73,7 @@ pub struct Stale {
 }
 
 /// The texts of a row, in the order of [`COLUMNS`].
-pub fn texts(table: &TableHealth) -> [String; 11] {
+pub fn texts(table: &TableHealth) -> [String; 12] {
     let unknown = || "?".to_owned();
     let dot = |n: Option<i64>| n.map_or_else(unknown, |n| if n == 0 { "·".to_owned() } else { short_count(n) });
     let rows = |n: Option<i64>, estimated| {
@@ -58,9 +94,10 @@ pub fn texts(table: &TableHealth) -> [String; 11] {
         rows(table.replica_rows, table.replica_rows_estimated),
         behind,
         dot(table.pending),
+        dot(table.failed.map(|n| n + table.blocked.unwrap_or(0))),
         dot(table.failed),
         dot(table.blocked),
-        table.last_sync_s.map_or_else(|| NEVER.to_owned(), |s| format!("{} ago", short_age(s.round()))),
+        table.last_sync_s.map_or_else(|| NEVER.to_owned(), |s| format!("{} ago", whole_age(s))),
         state(table).0.to_owned(),
     ]
 }
@@ -94,10 +131,10 @@ pub fn cells(table: &TableHealth, stale: Stale, changed: impl Fn(usize) -> bool)
                 _ if old => Role::Dim,
                 _ if changed(i) => Role::Changed,
                 0 => Role::Text,
-                7 if some(table.failed) => Role::Bad,
-                8 if some(table.blocked) => Role::Warn,
-                10 => state(table).1,
-                9 => Role::Muted,
+                FAILED | STUCK if some(table.failed) => Role::Bad,
+                BLOCKED | STUCK if some(table.blocked) => Role::Warn,
+                STATE => state(table).1,
+                LAST_SYNC => Role::Muted,
                 _ if text == "·" || text == "?" || text == NEVER => Role::Dim,
                 _ => Role::Text,
             };
@@ -112,7 +149,7 @@ pub fn differences(old: &[TableHealth], new: &[TableHealth]) -> Vec<(String, usi
     for table in new {
         let Some(before) = old.iter().find(|t| t.name == table.name) else { continue };
         let (before, after) = (texts(before), texts(table));
-        let news = (0..after.len()).filter(|i| ![5, 9, 10].contains(i) && before[*i] != after[*i]);
+        let news = (0..after.len()).filter(|i| ![BEHIND, LAST_SYNC, STATE].contains(i) && before[*i] != after[*i]);
         out.extend(news.map(|i| (table.name.clone(), i)));
     }
     out
@@ -158,7 +195,7 @@ mod tests {
         let texts = texts(&busy());
         assert_eq!(
             texts.each_ref().map(String::as_str),
-            ["code_messages", "184 201", "312", "│", "184 188", "13 0.4s", "4", "31", "·", "8.0s ago", "!"]
+            ["code_messages", "184 201", "312", "│", "184 188", "13 0.4s", "4", "31", "31", "·", "8s ago", "!"]
         );
     }
 
@@ -187,13 +224,16 @@ mod tests {
         later.lag_s = Some(2.4);
         assert!(differences(&[busy()], &[later.clone()]).is_empty());
         later.failed = Some(30);
-        assert_eq!(differences(&[busy()], &[later]), [("code_messages".to_owned(), 7)]);
+        assert_eq!(
+            differences(&[busy()], &[later]),
+            [("code_messages".to_owned(), STUCK), ("code_messages".to_owned(), FAILED)]
+        );
     }
 
     #[test]
     fn what_is_not_known_is_not_claimed() {
         let texts = texts(&TableHealth::default());
-        assert_eq!(texts[10], "?");
-        assert_eq!((texts[1].as_str(), texts[5].as_str(), texts[7].as_str()), ("–", "?", "?"));
+        assert_eq!(texts[STATE], "?");
+        assert_eq!((texts[1].as_str(), texts[BEHIND].as_str(), texts[FAILED].as_str()), ("–", "?", "?"));
     }
 }

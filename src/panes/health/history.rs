@@ -39,6 +39,11 @@ impl History {
         }
     }
 
+    /// Whether there is nothing to show.
+    pub fn is_empty(&self) -> bool {
+        self.pushed.is_empty() && self.lag.is_empty()
+    }
+
     /// The highest throughput seen.
     pub fn peak(&self) -> f64 {
         self.pushed.iter().copied().fold(0.0, f64::max)

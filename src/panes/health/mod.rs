@@ -250,9 +250,9 @@ impl Health {
         let came_up = [Side::Master, Side::Replica]
             .into_iter()
             .any(|side| links.of(side).is_up() && self.links.as_ref().is_none_or(|old| !old.of(side).is_up()));
-        let went = [Side::Master, Side::Replica].into_iter().any(|side| {
-            !links.of(side).is_up() && self.links.as_ref().is_some_and(|old| old.of(side).is_up())
-        });
+        let went = [Side::Master, Side::Replica]
+            .into_iter()
+            .any(|side| !links.of(side).is_up() && self.links.as_ref().is_some_and(|old| old.of(side).is_up()));
         let first = self.links.is_none();
         self.links = Some(links);
         let mut effects = Vec::new();
@@ -356,7 +356,7 @@ impl Pane for Health {
                 vec![Effect::Timer { id: "refresh", after: HIDDEN }]
             }
             Input::LinksChanged(links) => self.links_changed(links),
-            Input::EngineChanged if self.shown && !self.loading => vec![self.load()],
+            Input::EngineChanged(status) => self.engine_changed(EngineHere::from(&*status)),
             _ => Vec::new(),
         }
     }
@@ -421,6 +421,13 @@ impl Pane for Health {
 }
 
 impl Health {
+    /// After a cycle the numbers are read at once; what is only a new state of the engine is shown as it is.
+    fn engine_changed(&mut self, engine: EngineHere) -> Step<Self> {
+        let cycled = self.engine.as_ref().is_some_and(|old| old.cycles != engine.cycles);
+        self.engine = Some(engine);
+        if cycled && self.shown && !self.loading { vec![self.load()] } else { Vec::new() }
+    }
+
     fn click(&mut self, index: usize, double: bool) -> Step<Self> {
         self.selected = index.min(self.items().saturating_sub(1));
         if double { self.open() } else { Vec::new() }

@@ -2,7 +2,7 @@
 
 use crate::health::{self, Known, Report};
 use crate::personality::{self, Mood};
-use crate::sync::{self, CycleOptions, CycleReport};
+use crate::sync::{self, CycleOptions, CycleReport, EngineStatus};
 use crate::ui::{Level, Services};
 use std::time::{Duration, Instant};
 
@@ -96,14 +96,20 @@ pub async fn perform(command: Command, services: &Services) -> Message {
 fn engine_here(services: &Services) -> Option<EngineHere> {
     let engine = services.engine()?;
     let status = engine.status();
-    let status = status.borrow();
-    Some(EngineHere {
-        paused: status.paused,
-        busy: status.busy,
-        cycles: status.cycles,
-        fault: status.fault.clone(),
-        held_elsewhere: status.held_by.is_some(),
-    })
+    let here = EngineHere::from(&*status.borrow());
+    Some(here)
+}
+
+impl From<&EngineStatus> for EngineHere {
+    fn from(status: &EngineStatus) -> Self {
+        Self {
+            paused: status.paused,
+            busy: status.busy,
+            cycles: status.cycles,
+            fault: status.fault.clone(),
+            held_elsewhere: status.held_by.is_some(),
+        }
+    }
 }
 
 fn said(level: Level, text: impl Into<String>) -> Message {
