@@ -125,9 +125,9 @@ fn column(
 ) -> u16 {
     let banners: Vec<&String> = report.banners.iter().take(3).collect();
     let (tables, deductions) = (report.tables.len() as u16, report.deductions.len().max(1) as u16);
-    let graphs = u16::from(!pane.history.is_empty());
+    let bars = u16::from(!pane.history.is_empty());
     let runs = if with_cycles { report.runs.len() as u16 } else { 0 };
-    let rows = share(area.height, area.width, tables, deductions, banners.len() as u16, graphs, runs);
+    let rows = share(area.height, area.width, tables, deductions, banners.len() as u16, bars, runs);
     let mut y = area.y;
     let mut next = |height: u16, gap: u16| {
         let place = Rect { y, height: height.min(area.bottom().saturating_sub(y)), ..area };
