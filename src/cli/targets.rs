@@ -42,7 +42,7 @@ pub fn target(settings: &Settings, side: Side, name: &str, place: &Chosen<Place>
             let from = |fault: Fault| fault.on(side).about(format!("{name} (from {})", place.origin));
             let mut parameters = Parameters::parse(dsn.expose_secret()).map_err(from)?;
             if parameters.get("password").is_none() {
-                parameters.set_default("password_command", password_command.as_deref());
+                parameters.set_default("password_command", password_command.as_ref().map(ExposeSecret::expose_secret));
             }
             Target::from_parameters(side, name, parameters, &settings.environment).map_err(from)?
         }

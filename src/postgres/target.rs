@@ -358,3 +358,6 @@ fn password(parameters: &Parameters, home: Option<&Path>) -> PasswordSource {
     let file = parameters.get("passfile").map(PathBuf::from).or_else(|| home.map(|h| h.join(".pgpass")));
     file.map_or(PasswordSource::None, PasswordSource::File)
 }
+
+#[cfg(test)]
+mod tests;

@@ -243,3 +243,6 @@ impl<'a> Reader<'a> {
         Ok(Chosen::new(Place::written(url, password_command), self.origin(at)))
     }
 }
+
+#[cfg(test)]
+mod tests;

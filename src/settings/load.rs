@@ -155,7 +155,7 @@ fn split_name(written: &str) -> (Option<&str>, &str) {
                 && (rest.starts_with("postgres://")
                     || rest.starts_with("postgresql://")
                     || rest == "embedded"
-                    || rest.contains('=')) =>
+                    || rest.split_once('=').is_some_and(|(key, _)| !key.contains(char::is_whitespace))) =>
         {
             (Some(name), rest)
         }
@@ -256,3 +256,6 @@ fn color(choices: &Choices, environment: &Environment) -> Chosen<bool> {
         Chosen::default(true)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,7 @@ pub enum Place {
         /// A libpq URL or key=value string.
         dsn: SecretString,
         /// A shell command that prints the password.
-        password_command: Option<String>,
+        password_command: Option<SecretString>,
     },
     /// Nobody said, and the other side is a real one: guessing would mix somebody's data with the demo's.
     Unnamed,
@@ -58,7 +58,11 @@ pub enum Place {
 impl Place {
     /// What a person wrote: `embedded`, or a URL or key=value string.
     pub fn written(dsn: String, password_command: Option<String>) -> Self {
-        if dsn == "embedded" { Self::Embedded } else { Self::Server { dsn: dsn.into(), password_command } }
+        if dsn == "embedded" {
+            Self::Embedded
+        } else {
+            Self::Server { dsn: dsn.into(), password_command: password_command.map(Into::into) }
+        }
     }
 }
 
