@@ -64,7 +64,7 @@ fn a_profile_is_used_when_asked_for() {
     assert_eq!(password_command.as_ref().map(ExposeSecret::expose_secret), Some("pass town"));
     assert_eq!(settings.master.origin.to_string(), "config.toml:5");
     assert!(settings.protected.value);
-    assert_eq!((settings.theme.as_str(), settings.interval.value), ("high-contrast", Duration::from_secs(120)));
+    assert_eq!((settings.theme.as_str(), settings.interval.value), ("high-contrast", Duration::from_mins(2)));
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_profile_asked_for_by_flag_goes_over_the_environment() {
     let settings = load(&flags(None, &[], Some("home")), &variables, CONFIG).unwrap();
     assert_eq!(dsn(&settings.master), "postgres://m.home/aurora");
     assert_eq!(settings.replicas.len(), 2);
-    assert_eq!(settings.interval.value, Duration::from_secs(120));
+    assert_eq!(settings.interval.value, Duration::from_mins(2));
 }
 
 #[test]

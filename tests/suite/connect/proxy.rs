@@ -105,6 +105,6 @@ async fn forward(
         gone = silent.wait_for(|silent| *silent) => gone.is_ok(),
     };
     if silenced {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
