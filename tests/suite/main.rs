@@ -5,4 +5,5 @@ mod connect;
 mod embedded;
 mod floors;
 mod schema;
+mod queue;
 mod support;
