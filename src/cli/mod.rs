@@ -6,6 +6,7 @@ pub mod embedded;
 mod exit;
 pub mod man;
 pub mod output;
+pub mod queue;
 pub mod targets;
 
 pub use exit::Exit;
@@ -102,6 +103,8 @@ impl Invocation {
 pub enum Command {
     /// Show, check or write the configuration file.
     Config(config::ConfigArgs),
+    /// See what is stuck in the queue, why, and replay it.
+    Queue(queue::QueueArgs),
     /// Start, stop and look into the embedded PostgreSQL servers.
     Embedded(embedded::EmbeddedArgs),
     /// Print a completion script for a shell.
@@ -129,6 +132,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Fault> {
         // `name::run(args, &Invocation::new(&global)?).await`.
         Command::Config(args) => config::run(args, &global).await,
         Command::Embedded(args) => embedded::run(args, &global).await,
+        Command::Queue(args) => queue::run(args, &Invocation::new(&global)?).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -1,5 +1,6 @@
 //! One entry in full, read when someone opens it: payload, tries, and the other entries of the same row.
 
+use super::diagnosis::Evidence;
 use super::sql::{Statement, Value};
 use super::{Anchor, Entry, Scope, Shape, State, filter, page, store};
 use crate::postgres::{Fault, Kind, Side};
@@ -36,6 +37,13 @@ pub struct Detail {
     pub tries: Vec<Attempt>,
     /// The other open entries of the same row, in their order.
     pub chain: Vec<Chained>,
+}
+
+impl Detail {
+    /// What is known about its failure, from the whole error.
+    pub fn evidence(&self) -> Evidence<'_> {
+        Evidence { text: self.error_text.as_deref().unwrap_or_default(), ..self.entry.evidence() }
+    }
 }
 
 /// One try of an entry.

@@ -55,6 +55,22 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Key(pub Vec<Option<String>>);
 
+impl Key {
+    /// The place as one word for a command line with nothing in it that a shell minds.
+    pub fn to_place(&self) -> String {
+        let json = serde_json::to_string(&self.0).unwrap_or_default();
+        json.bytes().fold(String::new(), |place, byte| place + &format!("{byte:02x}"))
+    }
+    /// Reads a place of [`Key::to_place`].
+    pub fn from_place(place: &str) -> Option<Self> {
+        let digits = place.as_bytes();
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let json: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
+        let values: Vec<Option<String>> = serde_json::from_slice(&json?).ok()?;
+        (!values.is_empty() && values.len() <= 3).then_some(Self(values))
+    }
+}
+
 impl Entry {
     /// Reads a row of the page statement.
     pub(super) fn from_row(row: &Row) -> Self {

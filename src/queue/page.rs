@@ -1,8 +1,9 @@
 //! The statement of one page: by keyset in either direction, never by counting rows off.
 
+pub use super::entry::Key;
 use super::filter::{Filter, FilterError};
 use super::sql::{Statement, Value};
-use super::{Entry, Key, Shape, State};
+use super::{Entry, Shape, State};
 
 /// What a list shows: which entries, in which order.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,6 @@
 mod connect;
 mod embedded;
 mod floors;
-mod schema;
 mod queue;
+mod schema;
 mod support;

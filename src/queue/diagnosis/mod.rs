@@ -129,6 +129,22 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     })
 }
 
+/// Judges what the master has just answered.
+pub fn of_outcome(verdict: Verdict, sqlstate: Option<&str>, object: Option<&str>, text: &str) -> Option<Diagnosis> {
+    diagnose(&Evidence {
+        table: "",
+        operation: "",
+        state: State::Failed,
+        verdict: Some(verdict),
+        sqlstate,
+        object,
+        blocked_on: None,
+        text,
+        live: true,
+        synced: false,
+    })
+}
+
 /// The verdict that was noted, else the one that follows from the code and the words.
 fn verdict(evidence: &Evidence<'_>, sqlstate: Option<&str>) -> Verdict {
     if let Some(verdict) = evidence.verdict {

@@ -94,6 +94,7 @@ const WORDS: &[(&str, &[&str])] = &[
         "54000",
         &[
             "exceeds btree version",
+            "index row requires",
             "exceeds maximum",
             "row is too big",
             "total size of jsonb",

@@ -1,0 +1,287 @@
+//! `robbie queue list|show|groups|dry-run|replay`: what is stuck, why, and getting it through.
+
+mod print;
+mod replay;
+
+use super::{Exit, Invocation, output, targets};
+use crate::postgres::{Fault, Kind, Link, Pair, Side};
+use crate::queue::{Anchor, Page, Scope, Shape, Sort, SortBy, State, detail, filter, groups, images, page, store};
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+use std::sync::Arc;
+use tokio_postgres::Client;
+use uuid::Uuid;
+
+/// Arguments of `robbie queue`.
+#[derive(Args, Debug)]
+pub struct QueueArgs {
+    /// What to do with the queue.
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// What to do with the queue.
+#[derive(Debug, Subcommand)]
+pub enum Action {
+    /// List entries, page by page.
+    List(List),
+    /// Show one entry in full: payload, diagnosis, tries, chain, and the rows on both sides.
+    Show {
+        /// The entry's id, or an unambiguous beginning of it.
+        id: String,
+    },
+    /// Show why entries are stuck: the failed and blocked ones by reason.
+    Groups {
+        /// Only entries that pass this filter.
+        #[arg(long, value_name = "EXPR")]
+        filter: Option<String>,
+    },
+    /// Say what a replay would do: the same statements on the master, rolled back.
+    DryRun(Chosen),
+    /// Send entries to the master once more.
+    Replay(Replay),
+}
+
+/// Arguments of `robbie queue list`.
+#[derive(Args, Debug)]
+pub struct List {
+    /// Only entries that pass this filter, such as 'state:failed table:code_* age>1h'. Without a state: open ones.
+    #[arg(long, value_name = "EXPR")]
+    pub filter: Option<String>,
+    /// How many entries.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub limit: u16,
+    /// Go on behind this place: `next` of the page before.
+    #[arg(long, value_name = "PLACE")]
+    pub after: Option<String>,
+    /// The order.
+    #[arg(long, value_enum, default_value_t = Order::Time)]
+    pub sort: Order,
+    /// The last first.
+    #[arg(long)]
+    pub reverse: bool,
+}
+
+/// Orders of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    /// When it was queued.
+    Time,
+    /// The table's name.
+    Table,
+    /// The operation.
+    Operation,
+    /// The state.
+    State,
+    /// How often it was tried.
+    Attempts,
+}
+
+impl From<Order> for SortBy {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::Time => Self::Time,
+            Order::Table => Self::Table,
+            Order::Operation => Self::Operation,
+            Order::State => Self::State,
+            Order::Attempts => Self::Attempts,
+        }
+    }
+}
+
+/// Which entries.
+#[derive(Args, Debug)]
+#[group(id = "entries", required = true)]
+pub struct Chosen {
+    /// These entries, by id.
+    #[arg(value_name = "ID", group = "entries", conflicts_with_all = ["filter", "group"])]
+    pub ids: Vec<Uuid>,
+    /// All open entries that pass this filter.
+    #[arg(long, value_name = "EXPR", group = "entries", conflicts_with = "group")]
+    pub filter: Option<String>,
+    /// All entries of this group of `robbie queue groups`.
+    #[arg(long, value_name = "ID", group = "entries")]
+    pub group: Option<String>,
+}
+
+/// Arguments of `robbie queue replay`.
+#[derive(Args, Debug)]
+pub struct Replay {
+    /// Which entries.
+    #[command(flatten)]
+    pub chosen: Chosen,
+    /// Why, for the record.
+    #[arg(long)]
+    pub reason: Option<String>,
+    /// Apply what would overwrite a newer row on the master, and settle what finds no row there.
+    #[arg(long)]
+    pub force: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Runs the command.
+pub async fn run(args: QueueArgs, invocation: &Invocation) -> Result<Exit, Fault> {
+    let pair = targets(&invocation.settings)?.pair();
+    let queue = Queue::open(pair).await?;
+    match args.action {
+        Action::List(list) => queue.list(&list, invocation.json).await,
+        Action::Show { id } => queue.show(&id, invocation.json).await,
+        Action::Groups { filter } => queue.groups(filter.as_deref(), invocation.json).await,
+        Action::DryRun(chosen) => queue.dry_run(&chosen, invocation.json).await,
+        Action::Replay(replay) => queue.replay(&replay, invocation.json).await,
+    }
+}
+
+/// The queue of a replica, and the pair it belongs to.
+struct Queue {
+    pair: Pair,
+    client: Arc<Client>,
+    shape: Shape,
+}
+
+/// A page as `--json` prints it.
+#[derive(Serialize)]
+struct Listed<'a> {
+    total: store::Total,
+    entries: &'a [crate::queue::Entry],
+    next: Option<String>,
+}
+
+impl Queue {
+    async fn open(pair: Pair) -> Result<Self, Fault> {
+        let client = pair.replica.session().await?;
+        let shape = Shape::read(&client).await?;
+        Ok(Self { pair, client, shape })
+    }
+
+    async fn list(&self, list: &List, json: bool) -> Result<Exit, Fault> {
+        let scope = Scope {
+            filter: read_filter(list.filter.as_deref())?,
+            sort: Sort { by: list.sort.into(), descending: list.reverse },
+            ..Scope::default()
+        };
+        let anchor = match &list.after {
+            Some(place) => Anchor::After(page::Key::from_place(place).ok_or_else(|| wrong_place(place))?),
+            None => Anchor::First,
+        };
+        let (found, total) = tokio::try_join!(
+            store::page(&self.client, &self.shape, &scope, &anchor, list.limit),
+            store::total(&self.client),
+        )?;
+        let Page { entries, more } = found;
+        let next = entries.last().filter(|_| more).map(|entry| entry.key.to_place());
+        if json {
+            output::json(&Listed { total, entries: &entries, next })?;
+        } else {
+            print::entries(&entries)?;
+            let of = if total.exact { String::new() } else { "~".to_owned() };
+            output::note(format!("{} of {of}{} entries", entries.len(), total.entries));
+            if let Some(next) = next {
+                output::note(format!("more: --after {next}"));
+            }
+            if !self.shape.time_is_indexed(scope.open_only()) && scope.sort.by == SortBy::Time {
+                output::note("by id: pending_sync has no index by time for these entries");
+            }
+        }
+        let failed = entries.iter().any(|entry| matches!(entry.state, State::Failed | State::Blocked));
+        Ok(if failed { Exit::Attention } else { Exit::Done })
+    }
+
+    async fn show(&self, id: &str, json: bool) -> Result<Exit, Fault> {
+        let id = self.resolve(id).await?;
+        let found = detail::read(&self.client, &self.shape, id).await?.ok_or_else(|| no_entry(&id.to_string()))?;
+        let shown = print::Shown::new(found, self.images(id).await);
+        let healthy = !matches!(shown.state(), State::Failed | State::Blocked);
+        if json {
+            output::json(&shown)?;
+        } else {
+            shown.print()?;
+        }
+        Ok(if healthy { Exit::Done } else { Exit::Attention })
+    }
+
+    /// The rows on both sides; a side that cannot be asked says why.
+    async fn images(&self, id: Uuid) -> [Result<images::Image, Fault>; 2] {
+        let table = async {
+            let rows = self
+                .client
+                .query("select table_name::text from public.pending_sync where id = $1", &[&id])
+                .await
+                .map_err(|e| Fault::from_postgres(e, Side::Replica))?;
+            rows.first().map(|row| row.get::<_, String>(0)).ok_or_else(|| no_entry(&id.to_string()))
+        };
+        let table = match table.await {
+            Ok(table) => table,
+            Err(fault) => return [Err(fault), Err(no_entry(&id.to_string()))],
+        };
+        let on = async |link: &Link| {
+            let client = link.session().await?;
+            images::read(&client, link.side(), &self.client, &self.shape, id, &table).await
+        };
+        let (replica, master) = tokio::join!(on(&self.pair.replica), on(&self.pair.master));
+        [replica, master]
+    }
+
+    async fn resolve(&self, id: &str) -> Result<Uuid, Fault> {
+        if let Ok(id) = Uuid::parse_str(id) {
+            return Ok(id);
+        }
+        let found = detail::ids_beginning(&self.client, id, 2).await?;
+        match found[..] {
+            [id] => Ok(id),
+            [] => Err(no_entry(id)),
+            _ => {
+                Err(Fault::new(Kind::Settings, format!("several entries begin with {id}"))
+                    .remedy("give more of the id"))
+            }
+        }
+    }
+
+    async fn groups(&self, filter: Option<&str>, json: bool) -> Result<Exit, Fault> {
+        let scope = Scope { filter: read_filter(filter)?, ..Scope::default() };
+        let found = groups::read(&self.client, &self.shape, &scope).await?;
+        if json {
+            output::json(&found)?;
+        } else {
+            print::groups(&found)?;
+        }
+        Ok(if found.groups.is_empty() { Exit::Done } else { Exit::Attention })
+    }
+
+    /// The ids that are meant, frozen now.
+    async fn freeze(&self, chosen: &Chosen) -> Result<Vec<Uuid>, Fault> {
+        if !chosen.ids.is_empty() {
+            return Ok(chosen.ids.clone());
+        }
+        let mut scope = Scope { filter: read_filter(chosen.filter.as_deref())?, ..Scope::default() };
+        if let Some(id) = &chosen.group {
+            let found = groups::read(&self.client, &self.shape, &Scope::default()).await?;
+            let group = found.groups.into_iter().find(|group| group.id == *id).ok_or_else(|| {
+                Fault::new(Kind::Settings, format!("there is no group {id}"))
+                    .remedy("`robbie queue groups` lists them; a group goes when its last entry does")
+            })?;
+            scope.states = vec![State::Failed, State::Blocked];
+            scope.members = Some(group.members);
+        }
+        store::ids(&self.client, &self.shape, &scope).await
+    }
+}
+
+fn read_filter(text: Option<&str>) -> Result<filter::Filter, Fault> {
+    let text = text.unwrap_or_default();
+    filter::parse(text).map_err(|error| {
+        Fault::new(Kind::Settings, format!("filter, {error}"))
+            .remedy(format!("{text}\n    {}^", " ".repeat(error.column.saturating_sub(1))))
+    })
+}
+
+fn no_entry(id: &str) -> Fault {
+    Fault::new(Kind::Settings, format!("there is no entry {id}")).on(Side::Replica).about("public.pending_sync")
+}
+
+fn wrong_place(place: &str) -> Fault {
+    Fault::new(Kind::Settings, format!("--after {place} is no place of this list"))
+        .remedy("give `next` of the page before, with the same --sort")
+}
