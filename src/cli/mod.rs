@@ -7,6 +7,7 @@ mod exit;
 pub mod man;
 pub mod output;
 pub mod queue;
+pub mod schema;
 pub mod targets;
 
 pub use exit::Exit;
@@ -107,6 +108,8 @@ pub enum Command {
     Queue(queue::QueueArgs),
     /// Start, stop and look into the embedded PostgreSQL servers.
     Embedded(embedded::EmbeddedArgs),
+    /// Bring databases to their schema, and show where they stand.
+    Schema(schema::SchemaArgs),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArgs),
     /// Print the manual page.
@@ -133,6 +136,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Fault> {
         Command::Config(args) => config::run(args, &global).await,
         Command::Embedded(args) => embedded::run(args, &global).await,
         Command::Queue(args) => queue::run(args, &Invocation::new(&global)?).await,
+        Command::Schema(args) => schema::run(args, &Invocation::new(&global)?).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }
