@@ -16,6 +16,8 @@ pub enum Exit {
     Unreachable,
     /// 4: partly done; the report says which rows were not.
     Partial,
+    /// 128 + n: ended by signal n, the terminal given back.
+    Signalled(i32),
 }
 
 impl Exit {
@@ -27,6 +29,7 @@ impl Exit {
             Self::Usage => 2,
             Self::Unreachable => 3,
             Self::Partial => 4,
+            Self::Signalled(number) => 128u8.saturating_add(number as u8),
         }
     }
 }

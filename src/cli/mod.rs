@@ -2,12 +2,13 @@
 
 pub mod completions;
 pub mod config;
+#[cfg(feature = "tui")]
+pub mod console;
 pub mod embedded;
 mod exit;
 pub mod man;
 pub mod output;
 pub mod queue;
-pub mod schema;
 pub mod targets;
 
 pub use exit::Exit;
@@ -28,7 +29,7 @@ pub struct Cli {
     pub global: Global,
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub command: Option<Command>,
 }
 
 /// Options that every command takes, before or after its name.
@@ -102,14 +103,15 @@ impl Invocation {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Open the console (this is what `robbie` alone does).
+    #[cfg(feature = "tui")]
+    Console,
     /// Show, check or write the configuration file.
     Config(config::ConfigArgs),
     /// See what is stuck in the queue, why, and replay it.
     Queue(queue::QueueArgs),
     /// Start, stop and look into the embedded PostgreSQL servers.
     Embedded(embedded::EmbeddedArgs),
-    /// Bring databases to their schema, and show where they stand.
-    Schema(schema::SchemaArgs),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArgs),
     /// Print the manual page.
@@ -130,14 +132,25 @@ pub async fn run(cli: Cli) -> Exit {
 
 async fn dispatch(cli: Cli) -> Result<Exit, Fault> {
     let Cli { global, command } = cli;
+    #[cfg(feature = "tui")]
+    let command = command.unwrap_or(Command::Console);
+    #[cfg(not(feature = "tui"))]
+    let command = command.ok_or_else(without_console)?;
     match command {
         // These need no valid configuration: they explain it, write it, or do not read it. Every other command is
         // `name::run(args, &Invocation::new(&global)?).await`.
+        #[cfg(feature = "tui")]
+        Command::Console => console::run(&Invocation::new(&global)?).await,
         Command::Config(args) => config::run(args, &global).await,
         Command::Embedded(args) => embedded::run(args, &global).await,
         Command::Queue(args) => queue::run(args, &Invocation::new(&global)?).await,
-        Command::Schema(args) => schema::run(args, &Invocation::new(&global)?).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }
+}
+
+#[cfg(not(feature = "tui"))]
+fn without_console() -> Fault {
+    Fault::new(crate::postgres::Kind::Settings, "this build has no console")
+        .remedy("`robbie help` lists the commands; `robbie status` shows where things stand")
 }

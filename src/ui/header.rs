@@ -14,3 +14,15 @@ pub struct Facts {
     /// Robbie's mood, as the database spells it: `focused`.
     pub mood: Option<String>,
 }
+
+impl Facts {
+    /// Takes over what `newer` knows.
+    pub fn merge(&mut self, newer: Self) {
+        let Self { pending, failed, engine, next_cycle, mood } = newer;
+        self.pending = pending.or(self.pending);
+        self.failed = failed.or(self.failed);
+        self.engine = engine.or(self.engine.take());
+        self.next_cycle = next_cycle.or(self.next_cycle);
+        self.mood = mood.or(self.mood.take());
+    }
+}

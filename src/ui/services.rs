@@ -43,6 +43,11 @@ impl Services {
         Pair { master: Arc::clone(&self.master), replica: Arc::clone(self.replica()) }
     }
 
+    /// The master.
+    pub fn master(&self) -> &Arc<Link> {
+        &self.master
+    }
+
     /// The shown replica.
     pub fn replica(&self) -> &Arc<Link> {
         &self.replicas[self.shown.load(Ordering::Relaxed) % self.replicas.len()]

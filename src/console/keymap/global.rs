@@ -67,7 +67,7 @@ pub const GLOBALS: &[ActionSpec<Global>] = &[
     spec(Global::Move(Move::First), "first", &["home", "g"], "first", "To the first row"),
     spec(Global::Move(Move::Last), "last", &["end", "G"], "last", "To the last row"),
     spec(Global::SyncNow, "sync-now", &["s"], "sync now", "Run a cycle of the engine now"),
-    spec(Global::PauseEngine, "pause", &["p"], "pause", "Pause the engine, or let it go on"),
+    spec(Global::PauseEngine, "pause-engine", &["p"], "pause", "Pause the engine, or let it go on"),
     spec(Global::Palette, "palette", &[":"], "commands", "Search all actions by name"),
     spec(Global::Help, "help", &["?"], "help", "Show the keys that work here"),
     spec(Global::NextPane, "next-pane", &["tab"], "next pane", "Show the next pane"),

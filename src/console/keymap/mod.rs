@@ -61,11 +61,12 @@ impl Keymap {
                     entry(Meaning::Pane(i), name, a.keys, a.short, a.help, overrides)
                 })
                 .collect::<Result<Vec<_>, _>>()?;
-            map.lookup.push(index(&map.globals, &entries)?);
+            let names: Vec<&str> = pane.actions.iter().map(|a| a.name).collect();
+            map.lookup.push(index(&map.globals, &names, &entries)?);
             map.panes.push(entries);
         }
         if panes.is_empty() {
-            map.lookup.push(index(&map.globals, &[])?);
+            map.lookup.push(index(&map.globals, &[], &[])?);
         }
         let unknown = overrides.keys().find(|name| !map.entries().any(|e| e.name == **name));
         if let Some(name) = unknown {
@@ -87,6 +88,11 @@ impl Keymap {
     /// The entries of a pane.
     pub fn of(&self, pane: usize) -> &[Entry] {
         self.panes.get(pane).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a pane has an action of its own in the place of this global one.
+    pub fn is_refined(&self, pane: usize, global: &Entry) -> bool {
+        self.of(pane).iter().any(|e| e.name.split_once('.').is_some_and(|(_, name)| name == global.name))
     }
 
     /// The entry of a global action.
@@ -127,9 +133,11 @@ fn entry(
     Ok(Entry { meaning, name, keys, short, help })
 }
 
-fn index(globals: &[Entry], pane: &[Entry]) -> Result<HashMap<Chord, Meaning>, String> {
+/// The keys of a pane. A pane that knows better what a global action means there names its own the same (`sync-now`)
+/// and takes the global's place.
+fn index(globals: &[Entry], names: &[&str], pane: &[Entry]) -> Result<HashMap<Chord, Meaning>, String> {
     let mut out: HashMap<Chord, &Entry> = HashMap::new();
-    for entry in globals.iter().chain(pane) {
+    for entry in globals.iter().filter(|g| !names.contains(&g.name.as_str())).chain(pane) {
         for key in &entry.keys {
             if let Some(other) = out.insert(*key, entry) {
                 return Err(format!("the key {key} is given to both `{}` and `{}`", other.name, entry.name));

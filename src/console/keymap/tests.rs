@@ -44,6 +44,15 @@ fn a_clash_names_both() {
 }
 
 #[test]
+fn a_pane_refines_a_global_action_by_its_name() {
+    let map = Keymap::build(&[pane("a", &[("sync-now", &["s"])]), pane("b", &[])], &Overrides::new()).unwrap();
+    assert_eq!(map.meaning(0, key("s")), Some(Meaning::Pane(0)));
+    assert_eq!(map.meaning(1, key("s")), Some(Meaning::Global(Global::SyncNow)));
+    let global = map.global(Global::SyncNow).unwrap();
+    assert!(map.is_refined(0, global) && !map.is_refined(1, global));
+}
+
+#[test]
 fn a_user_moves_a_key_and_frees_the_old_one() {
     let panes = [pane("a", &[("x", &["r"])])];
     let map = Keymap::build(&panes, &overrides(&[("a.x", &["ctrl-r", "F5"]), ("mouse", &["r"])])).unwrap();

@@ -1,0 +1,79 @@
+//! The overlays that are lists of lines: help, messages, themes.
+
+use crate::console::keymap::{Entry, Keymap};
+use crate::console::shell::messages::Message;
+use crate::ui::pane::Now;
+use crate::ui::prose;
+use crate::ui::table::bar;
+use crate::ui::{Role, Scene, format, text};
+use ratatui::layout::Rect;
+
+/// Draws the keys that work here, in as many columns as there is room for.
+pub fn help(scene: &mut Scene<'_>, area: Rect, keymap: &Keymap, pane: usize, title: &str, offset: &mut usize) {
+    let mut lines: Vec<(String, Role)> = Vec::new();
+    let own = keymap.of(pane);
+    let keys = own.iter().chain(keymap.globals()).map(|e| text::width(&e.all_keys())).max().unwrap_or(0).min(24);
+    let names = own.iter().chain(keymap.globals()).map(|e| text::width(&e.name)).max().unwrap_or(0).min(24);
+    if !own.is_empty() {
+        lines.push((title.to_owned(), Role::Accent));
+        lines.extend(own.iter().map(|e| (line(e, keys, names), Role::Text)));
+        lines.push((String::new(), Role::Text));
+    }
+    lines.push(("Everywhere".to_owned(), Role::Accent));
+    let globals = keymap.globals().iter().filter(|e| !keymap.is_refined(pane, e));
+    lines.extend(globals.map(|e| (line(e, keys, names), Role::Text)));
+    let wanted = lines.iter().map(|(l, _)| text::width(l)).max().unwrap_or(0) as u16 + 1;
+    let height = (lines.len() as u16).min(area.height.saturating_sub(2));
+    let inner = prose::modal(scene, area, "help · the names are for [keys] in config.toml", wanted, height);
+    prose::scrolled(scene, inner, "@help", &lines, offset);
+}
+
+fn line(e: &Entry, keys: usize, names: usize) -> String {
+    format!("{}  {}  {}", text::left(&e.all_keys(), keys), text::left(&e.name, names), e.help)
+}
+
+/// Draws what was said, newest first.
+pub fn log(scene: &mut Scene<'_>, area: Rect, messages: &[Message], now: Now, offset: &mut usize) {
+    let width = area.width.saturating_sub(8);
+    let mut lines: Vec<(String, Role)> = Vec::new();
+    for m in messages.iter().rev() {
+        let age = text::right(&format::age(now.since(m.at.wall)), 4);
+        let times = if m.times > 1 { format!("  ({} times)", m.times) } else { String::new() };
+        let safe = format!("{}{times}", text::safe(&m.text));
+        for (i, part) in text::wrap(&safe, usize::from(width).saturating_sub(9)).into_iter().enumerate() {
+            let head = if i == 0 { format!("{age}  {} ", m.level.glyph()) } else { " ".repeat(8) };
+            lines.push((format!("{head}{part}"), m.level.role()));
+        }
+    }
+    if lines.is_empty() {
+        lines.push(("Nothing was said yet.".to_owned(), Role::Muted));
+    }
+    let height = (lines.len() as u16).max(3).min(area.height.saturating_sub(4));
+    let inner = prose::modal(scene, area, "messages", width, height);
+    prose::scrolled(scene, inner, "@log", &lines, offset);
+}
+
+/// Draws the themes' names.
+pub fn themes(scene: &mut Scene<'_>, area: Rect, names: &[String], selected: usize) {
+    let inner = prose::modal(scene, area, "theme", 44, names.len() as u16 + 2);
+    if inner.is_empty() {
+        return;
+    }
+    for (i, name) in names.iter().enumerate().take(usize::from(inner.height.saturating_sub(2))) {
+        let row = Rect { y: inner.y + i as u16, height: 1, ..inner };
+        let mark = if i == selected { "▸ " } else { "  " };
+        prose::line(scene, row, &[(mark, Role::Accent), (name, Role::Text)]);
+        swatch(scene, row);
+        if i == selected {
+            bar(scene, row);
+        }
+        scene.zone(row, "@themes", i);
+    }
+    let last = Rect { y: inner.bottom() - 1, height: 1, ..inner };
+    prose::line(scene, last, &[("Enter keeps it, Esc goes back", Role::Muted)]);
+}
+
+fn swatch(scene: &mut Scene<'_>, row: Rect) {
+    let parts = [("✓", Role::Ok), (" ! ", Role::Warn), ("✗ ", Role::Bad), ("● ", Role::Master), ("●", Role::Replica)];
+    prose::line_right(scene, row, &parts);
+}

@@ -1,0 +1,45 @@
+//! News of the links and the engine, as events for the loop.
+
+use super::jobs::spawn;
+use super::shell::Event;
+use crate::postgres::Link;
+use crate::ui::services::Services;
+use std::sync::{Arc, Weak};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Begins to connect every link and reports each change of its status.
+pub fn links(services: &Arc<Services>, queue: &UnboundedSender<Event>) {
+    for link in std::iter::once(services.master()).chain(services.replicas()) {
+        spawn(link_news(Arc::clone(link), Arc::downgrade(services), queue.clone()));
+    }
+}
+
+async fn link_news(link: Arc<Link>, services: Weak<Services>, queue: UnboundedSender<Event>) {
+    let mut status = link.status();
+    // The first use is what connects; its fault, if any, stands in the status.
+    let _ = link.session().await;
+    loop {
+        let Some(services) = services.upgrade() else { return };
+        if queue.send(Event::Links(Arc::new(services.links()))).is_err() {
+            return;
+        }
+        drop(services);
+        if status.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Reports each change of the engine's status, where it runs in this process.
+pub fn engine(services: &Arc<Services>, queue: &UnboundedSender<Event>) {
+    let Some(mut status) = services.engine().map(|engine| engine.status()) else { return };
+    let queue = queue.clone();
+    spawn(async move {
+        loop {
+            let now = status.borrow_and_update().clone();
+            if queue.send(Event::Engine(Arc::new(now))).is_err() || status.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+}
