@@ -1,7 +1,7 @@
 //! `robbie embedded start|stop|status|psql|destroy`: the local servers.
 
 use super::{Exit, Global, output};
-use crate::embedded::{self, Home, Installation, Options, Status, progress};
+use crate::embedded::{self, Home, Installation, Options, Servers, Status, progress};
 use crate::postgres::{Fault, Kind, Side};
 use crate::settings::{Environment, Settings};
 use clap::{Args, Subcommand, ValueEnum};
@@ -10,6 +10,8 @@ use std::io::{BufRead, IsTerminal};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Arguments of `robbie embedded`.
 #[derive(Args, Debug)]
@@ -23,7 +25,11 @@ pub struct EmbeddedArgs {
 #[derive(Debug, Subcommand)]
 pub enum Action {
     /// Start both servers and leave them running for later commands.
-    Start,
+    Start {
+        /// Stay, keep the servers up, and stop them when interrupted.
+        #[arg(long)]
+        foreground: bool,
+    },
     /// Stop both servers, unless another robbie uses them.
     Stop,
     /// Show where they live, whether they run, and who uses them.
@@ -87,7 +93,7 @@ pub async fn run(args: EmbeddedArgs, global: &Global) -> Result<Exit, Fault> {
     let settings = Settings::load(&global.choices(), Environment::of_process())?;
     let home = Home::of_user(&settings.home, &settings.environment)?;
     match args.action {
-        Action::Start => start(home, global.json).await,
+        Action::Start { foreground } => start(home, foreground, global.json).await,
         Action::Stop => stop(home, global.json).await,
         Action::Status => show(&embedded::status(&home)?, global.json).map(|()| Exit::Done),
         Action::Psql { side, superuser, arguments } => psql(&home, side.into(), superuser, &arguments),
@@ -96,11 +102,49 @@ pub async fn run(args: EmbeddedArgs, global: &Global) -> Result<Exit, Fault> {
     }
 }
 
-async fn start(home: Home, json: bool) -> Result<Exit, Fault> {
-    let options = Options { keep: true, ..Options::default() };
+async fn start(home: Home, foreground: bool, json: bool) -> Result<Exit, Fault> {
+    // From here on a signal is waited for: it must not end the process between the start and the stop.
+    let ending = Ending::new()?;
+    let options = Options { keep: !foreground, ..Options::default() };
     let servers = embedded::start(home, options, Arc::new(progress::on_stderr())).await?;
     show(&embedded::status(servers.home())?, json)?;
+    if foreground {
+        ending.attend(&servers).await?;
+        servers.stop().await?;
+    }
     Ok(Exit::Done)
+}
+
+/// The signals that ask a process to end.
+struct Ending {
+    interrupted: Signal,
+    terminated: Signal,
+    hung_up: Signal,
+}
+
+impl Ending {
+    fn new() -> Result<Self, Fault> {
+        let on = |kind| signal(kind).map_err(|e| Fault::new(Kind::Local, "cannot wait for signals").because(e));
+        Ok(Self {
+            interrupted: on(SignalKind::interrupt())?,
+            terminated: on(SignalKind::terminate())?,
+            hung_up: on(SignalKind::hangup())?,
+        })
+    }
+    /// Keeps the servers up until one of the signals comes.
+    async fn attend(mut self, servers: &Servers) -> Result<(), Fault> {
+        let mut pulse = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            tokio::select! {
+                _ = self.interrupted.recv() => return Ok(()),
+                _ = self.terminated.recv() => return Ok(()),
+                _ = self.hung_up.recv() => return Ok(()),
+                _ = pulse.tick() => if servers.ensure().await? {
+                    output::note("started again what had ended");
+                },
+            }
+        }
+    }
 }
 
 async fn stop(home: Home, json: bool) -> Result<Exit, Fault> {

@@ -234,7 +234,7 @@ impl Cluster {
             "dynamic_shared_memory_type=mmap".into(),
         ];
         if !fsync {
-            settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"].map(Into::into));
+            settings.extend(["fsync=off", "full_page_writes=off"].map(Into::into));
         }
         settings
     }

@@ -45,20 +45,35 @@ pub fn private(path: &Path, account: Option<&Account>) -> Result<(), Fault> {
         Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
         Err(e) => return Err(fault("create", path, e)),
     }
-    let found = path.symlink_metadata().map_err(|e| fault("look at", path, e))?;
+    not_private(path, account).map_or(Ok(()), |why| {
+        Err(Fault::new(Kind::Local, format!("{} {why}; nothing of the servers is put there", path.display()))
+            .about(path.display().to_string())
+            .remedy(format!("find out who made it, then remove it: rm -r {}", path.display())))
+    })
+}
+
+/// Why the folder is not one of the servers' user alone, if it is not.
+fn not_private(path: &Path, account: Option<&Account>) -> Option<String> {
+    let found = match path.symlink_metadata() {
+        Ok(found) => found,
+        Err(e) => return Some(format!("cannot be looked at: {e}")),
+    };
     let owner = server_uid(account);
     let open = found.mode() & 0o7777 & !0o700;
-    if found.is_dir() && found.uid() == owner && open == 0 {
-        return Ok(());
+    match () {
+        () if !found.is_dir() => Some("is not a folder".to_owned()),
+        () if found.uid() != owner => Some(format!("belongs to user {} instead of {owner}", found.uid())),
+        () if open != 0 => Some(format!("is open to others (mode {:o})", found.mode() & 0o7777)),
+        () => None,
     }
-    let why = match () {
-        () if !found.is_dir() => "is not a folder".to_owned(),
-        () if found.uid() != owner => format!("belongs to user {} instead of {owner}", found.uid()),
-        () => format!("is open to others (mode {:o})", found.mode() & 0o7777),
-    };
-    Err(Fault::new(Kind::Local, format!("{} {why}; the servers' sockets are not put there", path.display()))
-        .about(path.display().to_string())
-        .remedy(format!("find out who made it, then remove it: rm -r {}", path.display())))
+}
+
+/// Removes a folder that [`private`] made; one that is not the servers' user's alone is left as it is.
+pub fn remove_private(path: &Path, account: Option<&Account>) {
+    if not_private(path, account).is_none() {
+        // The next start makes it again, and one that cannot be removed is in nobody's way.
+        let _ = std::fs::remove_dir_all(path);
+    }
 }
 
 /// Writes a file that only its owner can read, completely or not at all.

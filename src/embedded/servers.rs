@@ -198,7 +198,6 @@ pub(super) fn release(home: &Home, ephemeral: bool) -> Result<(), Fault> {
         stop_both(&home, ephemeral);
     }
     if ephemeral {
-        folders::remove(&home.sockets())?;
         folders::remove(home.place())?;
         // The data folder itself, if nothing else is in it.
         let _ = home.base().parent().map(std::fs::remove_dir);
@@ -239,6 +238,7 @@ fn stop_both(home: &Home, at_once: bool) {
             });
         }
     });
+    folders::remove_private(&home.sockets(), home.account());
 }
 
 /// The databases of the pair, if both servers run.
@@ -274,7 +274,7 @@ pub fn destroy(home: &Home) -> Result<(), Fault> {
             let _ = std::fs::remove_file(file);
         }
     }
-    folders::remove(&home.sockets())
+    Ok(())
 }
 
 /// How the pair stands.

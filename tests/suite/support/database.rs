@@ -6,6 +6,7 @@ use robbie_console::postgres::{Link, Pair, Side, Target};
 use robbie_console::schema::{self, Mode, Schema};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
+use tokio_postgres::config::Host;
 use tokio_postgres::{Client, NoTls};
 
 /// Two fresh databases, dropped with this.
@@ -28,6 +29,19 @@ impl TestPair {
             Side::Master => &self.master,
             Side::Replica => &self.replica,
         }
+    }
+    /// The database of a side as a URL, for the command line.
+    pub fn url(&self, side: Side) -> String {
+        let config = &self.target(side).config;
+        let [Host::Unix(folder)] = config.get_hosts() else { panic!("the suite's servers are reached by socket") };
+        format!(
+            "postgresql://{}:{}@/{}?host={}&port={}",
+            config.get_user().unwrap(),
+            String::from_utf8_lossy(config.get_password().unwrap()),
+            config.get_dbname().unwrap(),
+            folder.display(),
+            config.get_ports()[0],
+        )
     }
     /// The database of a side, as the superuser.
     pub fn superuser(&self, side: Side) -> Target {

@@ -1,9 +1,12 @@
 //! The servers of the suite, and homes of their own for tests of the servers.
 
-use robbie_console::embedded::{self, Home, Options, Servers};
+use robbie_console::embedded::{self, Home, Installation, Options, Servers};
 use robbie_console::settings::{self, Environment};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use tempfile::TempDir;
 
 /// The program under test, which is also the watchdog.
 pub fn robbie() -> &'static Path {
@@ -33,8 +36,25 @@ pub fn servers() -> &'static Servers {
     })
 }
 
+/// The program under test in a home of its own, with nothing of the caller's environment that it would obey.
+///
+/// It uses the installation that the suite uses.
+pub fn command(home: &Path) -> Command {
+    let installation = Installation::find_or_fetch(&user_home(), &embedded::progress::silent).unwrap();
+    let path = Environment::of_process().get("PATH").unwrap_or("/usr/bin:/bin").to_owned();
+    let mut command = Command::new(robbie());
+    command.env_clear().env("PATH", path).env("HOME", home).env("ROBBIE_HOME", home);
+    command.env("ROBBIE_PG_BINDIR", installation.bindir).stdin(Stdio::null());
+    command
+}
+
+/// A folder for a home, removed with the returned guard; the servers of root can get into it.
+pub fn folder() -> TempDir {
+    tempfile::Builder::new().prefix("robbie-").permissions(PermissionsExt::from_mode(0o755)).tempdir().unwrap()
+}
+
 /// A home in `folder` that uses the user's installation.
-fn home_in(folder: &Path) -> Home {
+pub fn home_in(folder: &Path) -> Home {
     let user = user_home();
     let environment = Environment::of_process();
     let bindir = environment.get("ROBBIE_PG_BINDIR").map(PathBuf::from);

@@ -15,10 +15,13 @@
 //!     let pair = test.pair();                             // postgres::Pair, as the engine takes it
 //! }                                                       // the databases are dropped with `test`
 //! ```
+//!
+//! [`command`] is the program itself in a [`folder`] of its own; [`TestPair::url`] is what its `--master` and
+//! `--replica` take.
 #![allow(dead_code, unused_imports, reason = "what one subject needs, another may not")]
 
 mod database;
 mod home;
 
 pub use database::{TestPair, bare_pair, connect, pair};
-pub use home::{robbie, servers, user_home};
+pub use home::{command, folder, home_in, robbie, servers, user_home};
