@@ -175,10 +175,9 @@ impl Cluster {
         self.done(run(), "postgres --single")
     }
 
-    /// Starts the server and waits until it lets people in. The lock must be held, and the server not running.
+    /// Starts the server and waits until it lets people in. The lock must be held, the folder of the sockets be there,
+    /// and the server not running.
     pub fn start(&self, installation: &Installation, fsync: bool) -> Result<Child, Fault> {
-        let sockets = self.home.sockets();
-        folders::private(&sockets, self.home.account())?;
         self.clear_remains()?;
         let log = self.home.log(self.side);
         let output = folders::fresh_log(&log)?;

@@ -103,6 +103,8 @@ impl State {
             Some(installation) => installation,
             None => Installation::find_or_fetch(&self.home, progress)?,
         };
+        // Once for both: made by one of two threads, it would for a moment belong to nobody the other expects.
+        folders::private(&self.home.sockets(), self.home.account())?;
         let start = |side: Side| {
             let cluster = Cluster::of(&self.home, side);
             if !cluster.exists() {
