@@ -9,6 +9,8 @@ mod exit;
 pub mod man;
 pub mod output;
 pub mod queue;
+pub mod schema;
+pub mod status;
 pub mod targets;
 
 pub use exit::Exit;
@@ -112,6 +114,10 @@ pub enum Command {
     Queue(queue::QueueArgs),
     /// Start, stop and look into the embedded PostgreSQL servers.
     Embedded(embedded::EmbeddedArgs),
+    /// Bring databases to their schema, and show where they stand.
+    Schema(schema::SchemaArgs),
+    /// Say whether sync is healthy: both sides, the queue, the engine, and what needs attention.
+    Status(status::StatusArgs),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArgs),
     /// Print the manual page.
@@ -144,6 +150,8 @@ async fn dispatch(cli: Cli) -> Result<Exit, Fault> {
         Command::Config(args) => config::run(args, &global).await,
         Command::Embedded(args) => embedded::run(args, &global).await,
         Command::Queue(args) => queue::run(args, &Invocation::new(&global)?).await,
+        Command::Schema(args) => schema::run(args, &Invocation::new(&global)?).await,
+        Command::Status(args) => status::run(&args, &Invocation::new(&global)?).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

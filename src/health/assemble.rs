@@ -95,6 +95,7 @@ fn side<F>(answer: &Answer<F>, which: Side, server: impl Fn(&F) -> &Server) -> S
                 fault: None,
                 missing: missing(shape, which),
                 unchecked: unchecked.clone(),
+                share: None,
             }
         }
     }

@@ -12,13 +12,15 @@ mod sentence;
 mod shape;
 mod statement;
 mod store;
+mod together;
 pub mod words;
 
 pub use engine::{EngineName, parse as parse_engine_name};
 pub use report::{
-    ConflictHealth, Deduction, EngineHealth, FaultWords, Missing, QueueHealth, Reason, Report, Rows, Run, SideHealth,
-    Standing, Starvation, TableHealth,
+    ConflictHealth, Deduction, EngineHealth, FaultWords, Missing, QueueHealth, Reason, ReplicaShare, Report, Rows, Run,
+    SideHealth, Standing, Starvation, TableHealth,
 };
 pub use sentence::sentence;
 pub use shape::SYNCED;
 pub use store::{Known, read, read_all};
+pub use together::together;

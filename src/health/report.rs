@@ -92,6 +92,20 @@ pub struct SideHealth {
     pub missing: Vec<Missing>,
     /// What could not be checked here, and why.
     pub unchecked: Vec<String>,
+    /// What is this replica's own, where several are reported together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<ReplicaShare>,
+}
+
+/// A replica's own part of a report on several.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct ReplicaShare {
+    /// Its queue.
+    pub queue: QueueHealth,
+    /// Its engine.
+    pub engine: EngineHealth,
+    /// Its score.
+    pub score: u8,
 }
 
 /// A failure as a person should read it.

@@ -181,12 +181,13 @@ pub fn filter(reason: &Reason) -> String {
     }
 }
 
-/// A value of the filter grammar: quoted unless it is a plain word.
+/// A value of the filter grammar: quoted unless it is a plain word. Nothing in it ends a quote of the grammar or of a
+/// shell, where the filter may be pasted.
 fn word(value: &str) -> String {
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
         value.to_owned()
     } else {
-        format!("\"{}\"", safe(value, 80).replace(['"', '\\'], ""))
+        format!("\"{}\"", safe(value, 80).replace(['"', '\\', '\''], ""))
     }
 }
 
