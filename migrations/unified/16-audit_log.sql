@@ -1,6 +1,6 @@
 -- audit_log is deployed in two shapes: entity_type/entity_id/old_values/new_values (01) and resource/resource_id/details
--- with the company (this file). One table takes the writers of both: it has all columns, and what a row is about stands
--- under both names. company_id gets its foreign key with the companies table.
+-- with the company (this file). One table takes the writers of both: it has all columns, and what a new row is about stands
+-- under both names. Rows that were logged before are not touched. company_id gets its foreign key with the companies table.
 
 SELECT robbie_sync.adopt('public.audit_log', 'id', ARRAY[
     ['company_id', 'uuid', NULL], ['resource', 'text', NULL], ['resource_id', 'text', NULL], ['details', 'jsonb', NULL]]);
@@ -39,12 +39,6 @@ END $$;
 DROP TRIGGER IF EXISTS robbie_name_audited_entity ON public.audit_log;
 CREATE TRIGGER robbie_name_audited_entity BEFORE INSERT ON public.audit_log
     FOR EACH ROW EXECUTE FUNCTION robbie_sync.name_audited_entity();
-
--- What was logged before under one name is found under the other too.
-UPDATE public.audit_log a
-   SET entity_type = coalesce(a.entity_type, a.resource), entity_id = coalesce(a.entity_id, a.resource_id),
-       resource = coalesce(a.resource, a.entity_type), resource_id = coalesce(a.resource_id, a.entity_id)
- WHERE a.entity_type IS DISTINCT FROM a.resource OR a.entity_id IS DISTINCT FROM a.resource_id;
 
 -- By hash: an id has no limit of length any more, and a btree would set one.
 SELECT robbie_sync.ensure_index('idx_audit_log_entity', 'public.audit_log', 'hash (entity_id)'),

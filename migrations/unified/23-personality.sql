@@ -2,19 +2,19 @@
 -- and the full one (gandhi_genghis, attraction, turbo, auto, …). The table has all columns of both; the two pairs of
 -- names always hold the same value, whichever of them a program writes. Beside it the history and the presets.
 
+-- Its rules on values are added by name further down, for a new table and an adopted one alike.
 CREATE TABLE IF NOT EXISTS public.robbie_personality_state (
     id                   uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     user_id              text NOT NULL UNIQUE,
-    current_mood         text DEFAULT 'friendly'
-        CHECK (current_mood IN ('friendly', 'focused', 'playful', 'bossy', 'surprised', 'blushing')),
-    gandhi_genghis_level integer CHECK (gandhi_genghis_level BETWEEN 1 AND 10),
-    attraction_level     integer CHECK (attraction_level BETWEEN 1 AND 11),
+    current_mood         text DEFAULT 'friendly',
+    gandhi_genghis_level integer,
+    attraction_level     integer,
     context              jsonb DEFAULT '{}',
-    gandhi_genghis       integer CHECK (gandhi_genghis BETWEEN 1 AND 10),
-    attraction           integer CHECK (attraction BETWEEN 1 AND 11),
-    turbo                integer DEFAULT 5 CHECK (turbo BETWEEN 1 AND 10),
-    auto                 integer DEFAULT 5 CHECK (auto BETWEEN 1 AND 10),
-    mood_intensity       integer DEFAULT 5 CHECK (mood_intensity BETWEEN 1 AND 10),
+    gandhi_genghis       integer,
+    attraction           integer,
+    turbo                integer DEFAULT 5,
+    auto                 integer DEFAULT 5,
+    mood_intensity       integer DEFAULT 5,
     mood_expires_at      timestamptz,
     is_public            boolean DEFAULT false,
     active_users         text[] DEFAULT '{}',
@@ -103,7 +103,6 @@ END $$;
 DO $$
 DECLARE
     state    CONSTANT regclass := 'public.robbie_personality_state';
-    had_full boolean;
     level    text;
     kept     bigint;
     rule     record;

@@ -1,6 +1,7 @@
 //! Migrations on real servers: clean databases, deployed ones, and what can go wrong.
 
 mod catalog;
+mod cli;
 mod deployed_master;
 mod deployed_replica;
 mod runner;

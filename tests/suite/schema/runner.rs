@@ -157,3 +157,30 @@ async fn a_role_that_may_not_create_is_told_what_to_grant() {
     let remedy = fault.remedy.unwrap();
     assert!(remedy.contains("GRANT CREATE ON DATABASE") && remedy.contains(&role), "{remedy}");
 }
+
+#[tokio::test]
+async fn where_pgvector_is_absent_a_superuser_is_asked_for_it() {
+    let (pair, mut client) = bare(Side::Replica).await;
+    let root = support::connect(&pair.superuser(Side::Replica)).await;
+    root.batch_execute("drop extension vector").await.unwrap();
+    let fault = migrate(&mut client, Side::Replica).await.unwrap_err();
+    assert_eq!(fault.kind, Kind::Privilege);
+    assert!(fault.remedy.as_deref().is_some_and(|r| r.contains("CREATE EXTENSION vector")), "{fault:?}");
+    let mut root = root;
+    migrate(&mut root, Side::Replica).await.unwrap();
+    assert!(one::<bool>(&root, "select exists (select from pg_extension where extname = 'vector')").await);
+}
+
+#[tokio::test]
+async fn pgvector_in_a_schema_of_its_own_is_found() {
+    let (pair, mut client) = bare(Side::Master).await;
+    let root = support::connect(&pair.superuser(Side::Master)).await;
+    root.batch_execute("drop extension vector; create schema extensions; create extension vector schema extensions")
+        .await
+        .unwrap();
+    root.batch_execute("grant usage on schema extensions to public").await.unwrap();
+    migrate(&mut client, Side::Master).await.unwrap();
+    let of = "select format_type(atttypid, atttypmod) from pg_attribute
+               where attrelid = 'code_messages'::regclass and attname = 'embedding'";
+    assert_eq!(one::<String>(&client, of).await, "extensions.vector(1536)");
+}
