@@ -4,6 +4,7 @@ pub mod completions;
 pub mod config;
 #[cfg(feature = "tui")]
 pub mod console;
+pub mod doctor;
 pub mod embedded;
 mod exit;
 pub mod man;
@@ -21,6 +22,7 @@ use crate::postgres::Fault;
 use crate::settings::{Choices, Environment, Settings};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 /// Admin console and sync engine for a master PostgreSQL and its offline replicas.
 #[derive(Debug, Parser)]
@@ -39,6 +41,8 @@ pub struct Cli {
 #[command(next_help_heading = "Global options")]
 pub struct Global {
     /// The master database: a libpq URL or key=value string, or `embedded`.
+    ///
+    /// Other users of this machine can see a password in an argument: use ~/.pgpass, `password_command` or a profile.
     #[arg(long, global = true, value_name = "URL")]
     pub master: Option<String>,
     /// A replica, repeatable: a libpq URL or key=value string, or `embedded`.
@@ -62,6 +66,9 @@ pub struct Global {
     /// How much goes to the log file.
     #[arg(long, global = true, value_name = "LEVEL", value_parser = ["off", "error", "warn", "info", "debug", "trace"])]
     pub log_level: Option<String>,
+    /// Keeps the log open until the last fault is shown.
+    #[arg(skip)]
+    log: Arc<OnceLock<Log>>,
 }
 
 impl Global {
@@ -86,19 +93,20 @@ pub struct Invocation {
     pub settings: Settings,
     /// Whether stdout carries one JSON document.
     pub json: bool,
-    /// Keeps the log open while the command works.
-    pub log: Log,
 }
 
 impl Invocation {
     /// Reads the settings and starts the log.
     pub fn new(global: &Global) -> Result<Self, Fault> {
         let settings = Settings::load(&global.choices(), Environment::of_process())?;
-        let (log, unwritten) = observe::start(&settings);
-        if let Some(reason) = unwritten {
-            output::note(reason);
-        }
-        Ok(Self { settings, json: global.json, log })
+        global.log.get_or_init(|| {
+            let (log, unwritten) = observe::start(&settings);
+            if let Some(reason) = unwritten {
+                output::note(reason);
+            }
+            log
+        });
+        Ok(Self { settings, json: global.json })
     }
 }
 
@@ -118,6 +126,8 @@ pub enum Command {
     Schema(schema::SchemaArgs),
     /// Say whether sync is healthy: both sides, the queue, the engine, and what needs attention.
     Status(status::StatusArgs),
+    /// Look at everything that must be right, and say what to do where it is not.
+    Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArgs),
     /// Print the manual page.
@@ -126,11 +136,11 @@ pub enum Command {
 
 /// Runs the command and shows its fault, if it has one.
 pub async fn run(cli: Cli) -> Exit {
-    let json = cli.global.json;
+    let global = cli.global.clone();
     match dispatch(cli).await {
         Ok(exit) => exit,
         Err(fault) => {
-            output::fault(&fault, json);
+            output::fault(&fault, global.json);
             Exit::of(&fault)
         }
     }
@@ -152,6 +162,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Fault> {
         Command::Queue(args) => queue::run(args, &Invocation::new(&global)?).await,
         Command::Schema(args) => schema::run(args, &Invocation::new(&global)?).await,
         Command::Status(args) => status::run(&args, &Invocation::new(&global)?).await,
+        Command::Doctor(args) => doctor::run(args, &global).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

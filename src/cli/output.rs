@@ -1,6 +1,6 @@
 //! What commands print: documents on stdout, everything else on stderr, and a closed pipe ends quietly.
 
-use crate::postgres::{Fault, Kind};
+use crate::postgres::{Fault, Kind, Side};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -36,6 +36,11 @@ pub fn note(text: impl AsRef<str>) {
     safe.push('\n');
     // Nothing can be said about a stderr that is gone.
     let _ = io::stderr().lock().write_all(safe.as_bytes());
+}
+
+/// What a side is called in a list: `master`, `replica`, `replica town`.
+pub fn side_label(side: Side, name: &str) -> String {
+    if name == side.to_string() { name.to_owned() } else { format!("{side} {name}") }
 }
 
 /// Whether stderr is a terminal: only then progress bars are drawn.
@@ -98,7 +103,6 @@ pub fn describe(fault: &Fault) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::postgres::Side;
 
     #[test]
     fn hostile_text_is_shown_and_not_obeyed() {

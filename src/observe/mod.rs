@@ -26,13 +26,16 @@ pub fn start(settings: &Settings) -> (Log, Option<String>) {
 }
 
 fn open(folder: &Path, level: &str) -> Result<WorkerGuard, String> {
+    let unwritten = |e: &dyn std::fmt::Display| format!("no log is written: {}: {e}", folder.display());
+    // The appender complains on the terminal about a folder that is not there yet.
+    std::fs::create_dir_all(folder).map_err(|e| unwritten(&e))?;
     let file = Builder::new()
         .rotation(Rotation::DAILY)
         .filename_prefix("robbie")
         .filename_suffix("log")
         .max_log_files(7)
         .build(folder)
-        .map_err(|e| format!("no log is written: {}: {e}", folder.display()))?;
+        .map_err(|e| unwritten(&e))?;
     let (writer, guard) = tracing_appender::non_blocking(file);
     // Other crates' debug lines can hold statements with values: they speak from `warn` on.
     let filter = EnvFilter::builder().parse_lossy(format!("warn,robbie_console={level},robbie={level}"));

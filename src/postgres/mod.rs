@@ -10,7 +10,7 @@ pub mod fault;
 pub mod identifiers;
 mod keeper;
 pub mod link;
-mod passfile;
+pub mod passfile;
 mod password;
 pub mod reach;
 mod remedy;
