@@ -14,6 +14,8 @@ mod screen;
 mod shell;
 mod signals;
 mod terminal;
+#[cfg(test)]
+mod test_pane;
 mod watch;
 
 pub use run::{Ended, Surroundings, run};

@@ -13,12 +13,13 @@ use crate::sync::EngineHandle;
 use crate::ui::Chord;
 use crate::ui::pane::{Level, Now};
 use crate::ui::services::Services;
-use futures_util::{FutureExt as _, StreamExt as _};
+use futures_util::StreamExt as _;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{Event as Input, EventStream, KeyEventKind};
 use ratatui::layout::{Rect, Size};
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
@@ -121,7 +122,7 @@ impl Loop {
                 }
                 () = sleep_until(deadline) => if self.ring()? { return Ok(Ended::Quit) },
             }
-            if self.drain()? {
+            if self.drain().await? {
                 return Ok(Ended::Quit);
             }
             self.draw()?;
@@ -133,11 +134,9 @@ impl Loop {
     }
 
     /// Takes everything that is already there, so that a burst costs one draw.
-    fn drain(&mut self) -> Result<bool, Fault> {
+    async fn drain(&mut self) -> Result<bool, Fault> {
         loop {
-            if let Some(input) = &mut self.input
-                && let Some(Some(Ok(event))) = input.next().now_or_never()
-            {
+            if let Some(Ok(event)) = input_at_hand(&mut self.input).await {
                 if self.input(event)? {
                     return Ok(true);
                 }
@@ -317,6 +316,16 @@ async fn next_input(input: &mut Option<EventStream>) -> Option<std::io::Result<I
         Some(stream) => stream.next().await,
         None => std::future::pending().await,
     }
+}
+
+/// An event that is already there. It is asked for with the task's own waker: the stream keeps the first one it sees,
+/// and would wake nobody with that of a mere look.
+async fn input_at_hand(input: &mut Option<EventStream>) -> Option<std::io::Result<Input>> {
+    std::future::poll_fn(|context| match input.as_mut().map(|stream| stream.poll_next_unpin(context)) {
+        Some(Poll::Ready(event)) => Poll::Ready(event),
+        _ => Poll::Ready(None),
+    })
+    .await
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

@@ -29,10 +29,11 @@ enum Detail {
     Names,
     Latency,
     Full,
+    Roles,
 }
 
 fn identity(shell: &Shell, scene: &mut Scene<'_>, area: Rect) {
-    for detail in [Detail::Full, Detail::Latency, Detail::Names, Detail::Bare] {
+    for detail in [Detail::Roles, Detail::Full, Detail::Latency, Detail::Names, Detail::Bare] {
         let mut groups: Vec<Parts> = vec![who(shell, detail)];
         if let Some(links) = &shell.links {
             groups.push(chip(&links.master, detail, None));
@@ -73,7 +74,7 @@ fn face(shell: &Shell, detail: Detail) -> Parts {
     let Some(mood) = &shell.facts.mood else { return vec![(String::new(), Role::Face)] };
     let face = prose::face(mood).to_owned();
     match detail {
-        Detail::Full | Detail::Latency => vec![(face, Role::Face), (format!(" {mood} "), Role::Muted)],
+        Detail::Roles | Detail::Full | Detail::Latency => vec![(face, Role::Face), (format!(" {mood} "), Role::Muted)],
         Detail::Names => vec![(format!("{face} "), Role::Face)],
         Detail::Bare => vec![(String::new(), Role::Face)],
     }
@@ -94,21 +95,27 @@ fn chip(link: &LinkView, detail: Detail, replicas: Option<usize>) -> Parts {
     if let Some(count) = replicas {
         parts.push((format!(" of {count}"), Role::Dim));
     }
-    if detail == Detail::Full && !link.database.is_empty() && link.database != link.name {
+    if detail >= Detail::Full && !link.database.is_empty() && link.database != link.name {
         parts.push((format!(" {}", link.database), Role::Muted));
     }
     match &link.status {
-        LinkStatus::Up { latency, tls, .. } if detail >= Detail::Latency => {
+        LinkStatus::Up { latency, tls, role, in_recovery, .. } if detail >= Detail::Latency => {
+            if detail >= Detail::Roles {
+                parts.push((format!(" as {role}"), Role::Muted));
+            }
             parts.push((format!(" {}", format::span(*latency)), Role::Muted));
             if *tls {
                 parts.push((" TLS".to_owned(), Role::Muted));
+            }
+            if *in_recovery {
+                parts.push((" standby".to_owned(), Role::Warn));
             }
         }
         LinkStatus::Up { .. } => {}
         LinkStatus::Connecting => parts.push((" connecting".to_owned(), Role::Muted)),
         LinkStatus::Down { .. } => parts.push((" lost".to_owned(), Role::Bad)),
     }
-    if link.read_only && detail >= Detail::Latency {
+    if is_read_only(link) && detail >= Detail::Latency {
         parts.push((" read-only".to_owned(), Role::Warn));
     }
     parts
@@ -146,11 +153,16 @@ fn tab_title(shell: &Shell, index: usize) -> String {
     format!(" {} {}{badge} ", index + 1, tab.title)
 }
 
+/// Whether no writes are possible, because we asked for it or by the server's word.
+fn is_read_only(link: &LinkView) -> bool {
+    link.read_only || matches!(link.status, LinkStatus::Up { read_only: true, .. })
+}
+
 /// Whether one may write, and what the engine does.
 fn state(shell: &Shell, now: Now) -> Parts {
     let mut parts = Vec::new();
     let Some(links) = shell.links.as_ref().filter(|_| shell.stage == Stage::Running) else { return parts };
-    if links.master.read_only {
+    if is_read_only(&links.master) {
         parts.push(("read-only".to_owned(), Role::Muted));
     } else if shell.protected {
         parts.push((" writes on, protected ".to_owned(), Role::Protected));
@@ -177,7 +189,10 @@ fn engine(shell: &Shell, now: Now) -> (&'static str, String, Role) {
         Some(e) if e.fault.is_some() => ("!", "engine waits".to_owned(), Role::Warn),
         Some(_) => ("⟳", "starting".to_owned(), Role::Muted),
         None => match &shell.facts.engine {
-            Some(words) => ("⟳", format!("{words} {}", until(shell.facts.next_cycle)), Role::Muted),
+            Some(words) => {
+                let next = shell.facts.next_cycle.map_or_else(String::new, |at| format!(" {}", until(Some(at))));
+                ("⟳", format!("{words}{next}"), Role::Muted)
+            }
             None => ("", String::new(), Role::Muted),
         },
     }

@@ -31,7 +31,7 @@ pub struct Frame {
 pub fn draw(shell: &mut Shell, buf: &mut Buffer, now: Now) -> Frame {
     let theme = shell.theme.clone();
     let area = buf.area;
-    buf.set_style(area, theme.style(Role::Text));
+    buf.set_style(area, theme.ground());
     let mut scene = Scene::new(buf, &theme, now);
     let pane = if area.width < LEAST.width || area.height < LEAST.height {
         too_small(&mut scene, area);
@@ -145,3 +145,6 @@ fn overlays(shell: &mut Shell, scene: &mut Scene<'_>, area: Rect, now: Now) {
         scene.cursor = None;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -85,6 +85,11 @@ impl Keymap {
         &self.globals
     }
 
+    /// How many panes there are.
+    pub fn panes(&self) -> usize {
+        self.panes.len()
+    }
+
     /// The entries of a pane.
     pub fn of(&self, pane: usize) -> &[Entry] {
         self.panes.get(pane).map_or(&[], Vec::as_slice)

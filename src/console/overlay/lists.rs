@@ -1,6 +1,6 @@
 //! The overlays that are lists of lines: help, messages, themes.
 
-use crate::console::keymap::{Entry, Keymap};
+use crate::console::keymap::{Entry, Global, Keymap, Meaning};
 use crate::console::shell::messages::Message;
 use crate::ui::pane::Now;
 use crate::ui::prose;
@@ -20,7 +20,8 @@ pub fn help(scene: &mut Scene<'_>, area: Rect, keymap: &Keymap, pane: usize, tit
         lines.push((String::new(), Role::Text));
     }
     lines.push(("Everywhere".to_owned(), Role::Accent));
-    let globals = keymap.globals().iter().filter(|e| !keymap.is_refined(pane, e));
+    let missing = |e: &&Entry| matches!(e.meaning, Meaning::Global(Global::Pane(n)) if n >= keymap.panes());
+    let globals = keymap.globals().iter().filter(|e| !keymap.is_refined(pane, e) && !missing(e));
     lines.extend(globals.map(|e| (line(e, keys, names), Role::Text)));
     let wanted = lines.iter().map(|(l, _)| text::width(l)).max().unwrap_or(0) as u16 + 1;
     let height = (lines.len() as u16).min(area.height.saturating_sub(2));
@@ -38,7 +39,7 @@ pub fn log(scene: &mut Scene<'_>, area: Rect, messages: &[Message], now: Now, of
     let mut lines: Vec<(String, Role)> = Vec::new();
     for m in messages.iter().rev() {
         let age = text::right(&format::age(now.since(m.at.wall)), 4);
-        let times = if m.times > 1 { format!("  ({} times)", m.times) } else { String::new() };
+        let times = if m.times > 1 { format!(" ×{}", m.times) } else { String::new() };
         let safe = format!("{}{times}", text::safe(&m.text));
         for (i, part) in text::wrap(&safe, usize::from(width).saturating_sub(9)).into_iter().enumerate() {
             let head = if i == 0 { format!("{age}  {} ", m.level.glyph()) } else { " ".repeat(8) };

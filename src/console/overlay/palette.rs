@@ -136,12 +136,13 @@ impl Palette {
         self.selected = 0;
         self.offset = 0;
         let pattern = Pattern::parse(self.field.text(), CaseMatching::Ignore, Normalization::Smart);
+        let wanted = self.field.text().trim().to_lowercase();
         let mut buffer = Vec::new();
         let mut scored: Vec<(u32, usize)> = Vec::new();
         for (i, item) in self.items.iter().enumerate() {
-            // A match in the name counts more than one in the sentence.
-            let name = pattern.score(Utf32Str::new(&item.name, &mut buffer), &mut self.matcher).map(|s| s * 2);
-            let help = pattern.score(Utf32Str::new(&item.help, &mut buffer), &mut self.matcher);
+            // A few letters find a name; a sentence must hold them as they stand, else everything is found.
+            let name = pattern.score(Utf32Str::new(&item.name, &mut buffer), &mut self.matcher).map(|s| s + 1);
+            let help = item.help.to_lowercase().contains(&wanted).then_some(1);
             if let Some(score) = name.max(help) {
                 scored.push((score, i));
             }

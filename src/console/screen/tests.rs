@@ -1,4 +1,5 @@
 //! What is painted is what a terminal shows, whatever came before.
+#![expect(clippy::disallowed_methods, reason = "any colour will do")]
 
 use super::*;
 use proptest::prelude::*;

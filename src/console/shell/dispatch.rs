@@ -144,7 +144,7 @@ impl Shell {
         if self.stage == Stage::Running { self.tell(self.active, input, now) } else { Vec::new() }
     }
 
-    fn depth(&self) -> usize {
+    pub(super) fn depth(&self) -> usize {
         self.tabs.get(self.active).map_or(0, |t| t.pane.breadcrumb().len())
     }
 

@@ -426,3 +426,6 @@ impl Shell {
         Some(self.say(Level::Info, reason.to_owned(), now))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
 //! Colours as a terminal can show them: 24 bits, 256, 16, or none.
+#![expect(clippy::disallowed_methods, reason = "this is the place that knows colours")]
 
 use super::{Role, without_colour};
 use ratatui::style::{Color, Modifier, Style};

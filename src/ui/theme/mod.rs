@@ -98,9 +98,15 @@ pub struct Theme {
 }
 
 impl Theme {
-    /// The style of a role.
+    /// The style of a role. Plain text has no ground of its own: it takes that of what it is written on.
     pub fn style(&self, role: Role) -> Style {
-        self.styles[role as usize]
+        let style = self.styles[role as usize];
+        if role == Role::Text { Style { bg: None, ..style } } else { style }
+    }
+
+    /// The style of the empty screen.
+    pub fn ground(&self) -> Style {
+        self.styles[Role::Text as usize]
     }
 
     /// The theme for what the terminal can show: fewer colours, or none with the meaning kept in weight.
