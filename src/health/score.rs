@@ -49,9 +49,12 @@ pub fn judge(report: &mut Report) {
             left = 0;
         }
     }
+    // What was not looked at is not healthy.
+    let checked = report.queue.failed.is_some()
+        && std::iter::once(&report.master).chain(&report.replicas).all(|side| side.unchecked.is_empty());
     report.standing = match left {
         _ if lost > 0 => Standing::Unreachable,
-        95.. if report.queue.stuck() == 0 => Standing::Healthy,
+        95.. if report.queue.stuck() == 0 && checked => Standing::Healthy,
         50.. => Standing::Degraded,
         _ => Standing::Unhealthy,
     };

@@ -17,8 +17,9 @@ const SHAPE_LIVES: Duration = Duration::from_secs(30);
 const COUNTS_LIVE: Duration = Duration::from_mins(1);
 /// A side that says nothing for this long counts as lost (the server itself stops a statement after one second).
 const PATIENCE: Duration = Duration::from_secs(4);
-/// How long the master waits for the replica to say how far it has pulled.
-const CURSOR_PATIENCE: Duration = Duration::from_millis(250);
+/// How long the master waits for the replica to say how far it has pulled, where that is known from the last time, and
+/// where it is not.
+const CURSOR_PATIENCE: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
 
 /// What is remembered from one reading to the next, so that a refresh is one statement.
 #[derive(Clone, Debug, Default)]
@@ -57,7 +58,8 @@ pub async fn read(pair: &Pair, known: Known) -> (Report, Known) {
         (answer, position, id)
     };
     let master = async {
-        let fresh = tokio::time::timeout(CURSOR_PATIENCE, told).await.ok().and_then(Result::ok).unwrap_or_default();
+        let patience = CURSOR_PATIENCE[usize::from(cursor.is_none())];
+        let fresh = tokio::time::timeout(patience, told).await.ok().and_then(Result::ok).unwrap_or_default();
         let (cursor, node) = (fresh.0.or(cursor.clone()), fresh.1.or(node));
         let ask = |shape: &Shape, depth| statement::master(shape, depth, cursor.as_ref(), node);
         side::<MasterFacts>(&pair.master, &mut known_master, ask).await

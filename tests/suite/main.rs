@@ -4,6 +4,7 @@
 mod connect;
 mod embedded;
 mod floors;
+mod health;
 mod queue;
 mod schema;
 mod support;
