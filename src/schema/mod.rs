@@ -1,10 +1,10 @@
 //! Migrations of the two schemas: which files there are, which a database has, and running the rest.
 //!
 //! The files are in the binary. Each runs in its own transaction, all of them under one advisory lock, and is recorded
-//! with its checksum in `robbie_sync.migration`, apart for each [`Schema`]. There is no ready-made runner under this:
-//! refinery keeps one history table for one set of files, compares checksums that leave the file's own text out of
-//! reach, and can neither prove a run in a transaction that is rolled back nor tell what it adopted; the two schemas
-//! here meet databases that already hold most of their tables, so all three are needed.
+//! with its checksum in `robbie_sync.migration`, apart for each [`Schema`]. The runner is ours and not refinery, because
+//! refinery wants files named `V1__name.sql` where the names here are given (`01-core.sql` … `23-personality.sql`), has no
+//! dry run, takes no lock that names its holder, and has no place for what a file adopted or replaced in a database that
+//! held most of its tables already; checksums and two targets alone it could do.
 //!
 //! SQL is in `store`; the order of things is in `runner`.
 

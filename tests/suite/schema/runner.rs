@@ -134,7 +134,7 @@ async fn a_run_that_waits_in_vain_names_who_holds_the_lock() {
     config.config.application_name("somebody else");
     let holder = support::connect(&config).await;
     holder.execute("select pg_advisory_lock(x'726f62626965'::bigint)", &[]).await.unwrap();
-    client.batch_execute("set statement_timeout = '200ms'; set lock_timeout = '7s'").await.unwrap();
+    client.batch_execute("set statement_timeout = '1s'; set lock_timeout = '7s'").await.unwrap();
     let fault = migrate(&mut client, Side::Master).await.unwrap_err();
     assert_eq!(fault.kind, Kind::Transient);
     assert!(fault.message.contains("somebody else"), "{}", fault.message);
