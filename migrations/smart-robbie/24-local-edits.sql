@@ -1,0 +1,253 @@
+-- Capture on the replica: an entry of robbie_sync.entry for every row of pending_sync (whatever its deployed shape), and the
+-- base image of every row that is edited here. Nothing in here may make an application's write fail: what goes wrong is
+-- swallowed, and the engine makes up for it (it looks for entries without a note, and without a base image it asks the
+-- master's changelog).
+
+-- Tells the engine that something is queued; at most once per session and 250 ms.
+CREATE OR REPLACE FUNCTION robbie_sync.announce(channel text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gate text := 'robbie_sync.' || channel;
+    last text := current_setting(gate, true);
+    now_s double precision := extract(epoch FROM clock_timestamp());
+BEGIN
+    IF last ~ '^[0-9]+[.]?[0-9]*$' AND now_s - last::double precision BETWEEN 0 AND 0.25 THEN
+        RETURN;
+    END IF;
+    PERFORM set_config(gate, now_s::text, false), pg_notify(channel, '');
+END $$;
+
+-- The columns of a table's primary key, in its order; none without one.
+CREATE OR REPLACE FUNCTION robbie_sync.key_columns(target regclass) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(array_agg(a.attname::text ORDER BY k.place), '{}')
+    FROM pg_index i
+    CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY k(attnum, place)
+    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+    WHERE i.indrelid = target AND i.indisprimary
+$$;
+
+-- The key of a payload, as the table's types write it; NULL where it lacks one.
+CREATE OR REPLACE FUNCTION robbie_sync.key_of(tbl text, data jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    target regclass := to_regclass('public.' || quote_ident(tbl));
+    key text[] := robbie_sync.key_columns(target);
+    raw jsonb;
+    typed jsonb;
+BEGIN
+    IF target IS NULL OR key = '{}' OR jsonb_typeof(data) IS DISTINCT FROM 'object' THEN
+        RETURN NULL;
+    END IF;
+    SELECT jsonb_object_agg(k, data -> k) INTO raw FROM unnest(key) k WHERE coalesce(data -> k, 'null') <> 'null';
+    IF raw IS NULL OR NOT raw ?& key THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('SELECT to_jsonb(r) FROM jsonb_populate_record(NULL::%s, $1) r', target) INTO typed USING raw;
+    RETURN (SELECT jsonb_object_agg(k, typed -> k) FROM unnest(key) k);
+EXCEPTION WHEN OTHERS THEN
+    RETURN NULL;
+END $$;
+
+-- Notes one entry of pending_sync. Its base is the row's last synced image, with the earlier unsent entries of the row on top.
+CREATE OR REPLACE FUNCTION robbie_sync.note_entry(
+    id uuid, table_name text, operation text, data jsonb, queued_at timestamptz, synced boolean
+) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    of_table text := regexp_replace(note_entry.table_name, '^public\.', '');
+    row_key jsonb := robbie_sync.key_of(of_table, data);
+    base_image jsonb;
+    earlier record;
+BEGIN
+    IF row_key IS NOT NULL AND NOT synced THEN
+        SELECT e.base, e.op, p.data INTO earlier
+        FROM robbie_sync.entry e JOIN public.pending_sync p ON p.id = e.entry_id
+        WHERE e.tbl = of_table AND e.pk = row_key AND e.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined')
+        ORDER BY e.seq DESC LIMIT 1;
+        IF NOT FOUND THEN
+            SELECT b.image INTO base_image FROM robbie_sync.base b WHERE b.tbl = of_table AND b.pk = row_key;
+        ELSIF earlier.op <> 'DELETE' AND jsonb_typeof(earlier.data) = 'object' THEN
+            base_image := coalesce(earlier.base, '{}') || earlier.data;
+        END IF;
+    END IF;
+    INSERT INTO robbie_sync.entry (entry_id, tbl, op, pk, base, state, queued_at)
+    VALUES (note_entry.id, of_table, upper(operation), row_key, base_image,
+        CASE WHEN synced THEN 'applied' ELSE 'ready' END, coalesce(note_entry.queued_at, clock_timestamp()))
+    ON CONFLICT (entry_id) DO NOTHING;
+END $$;
+
+-- Notes what the triggers could not: rows that were there before, or came or went while triggers were off. In order of time.
+CREATE OR REPLACE FUNCTION robbie_sync.note_missed() RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    missed record;
+    noted bigint := 0;
+BEGIN
+    FOR missed IN
+        SELECT p.id, p.table_name, p.operation, p.data, p.created_at, p.synced_at IS NOT NULL AS synced
+        FROM public.pending_sync p
+        WHERE NOT EXISTS (SELECT 1 FROM robbie_sync.entry e WHERE e.entry_id = p.id)
+        ORDER BY p.created_at, p.id
+    LOOP
+        PERFORM robbie_sync.note_entry(missed.id, missed.table_name, missed.operation, missed.data, missed.created_at, missed.synced);
+        noted := noted + 1;
+    END LOOP;
+    DELETE FROM robbie_sync.entry e
+    WHERE e.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined')
+      AND NOT EXISTS (SELECT 1 FROM public.pending_sync p WHERE p.id = e.entry_id);
+    RETURN noted;
+END $$;
+
+CREATE OR REPLACE FUNCTION robbie_sync.queued() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    added record;
+BEGIN
+    BEGIN
+        FOR added IN SELECT * FROM new_rows LOOP
+            PERFORM robbie_sync.note_entry(added.id, added.table_name::text, added.operation::text, added.data, added.created_at,
+                added.synced_at IS NOT NULL);
+        END LOOP;
+        PERFORM robbie_sync.announce('robbie_queue');
+    EXCEPTION WHEN OTHERS THEN
+        RAISE LOG 'robbie_sync: an entry was not noted: % (%)', SQLERRM, SQLSTATE;
+    END;
+    RETURN NULL;
+END $$;
+
+-- Another worker settled an entry, somebody took that back, or the payload was edited.
+CREATE OR REPLACE FUNCTION robbie_sync.requeued() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    BEGIN
+        IF NEW.synced_at IS NOT NULL THEN
+            UPDATE robbie_sync.entry e SET state = 'applied', blocked_on = NULL, blocked_by = NULL
+            WHERE e.entry_id = NEW.id AND e.state NOT IN ('applied', 'superseded', 'conflict_resolved');
+        ELSE
+            UPDATE robbie_sync.entry e
+            SET state = 'ready', next_attempt_at = clock_timestamp(), blocked_on = NULL, blocked_by = NULL,
+                tbl = regexp_replace(NEW.table_name, '^public\.', ''), op = upper(NEW.operation),
+                pk = coalesce(robbie_sync.key_of(regexp_replace(NEW.table_name, '^public\.', ''), NEW.data), e.pk)
+            WHERE e.entry_id = NEW.id;
+            PERFORM robbie_sync.announce('robbie_queue');
+        END IF;
+        UPDATE robbie_sync.entry e SET state = 'ready', next_attempt_at = clock_timestamp(), blocked_by = NULL, blocked_on = NULL
+        WHERE e.blocked_by = NEW.id AND e.state = 'blocked';
+    EXCEPTION WHEN OTHERS THEN
+        RAISE LOG 'robbie_sync: a change of an entry was not noted: % (%)', SQLERRM, SQLSTATE;
+    END;
+    RETURN NULL;
+END $$;
+
+-- An entry went: what waited for it need not.
+CREATE OR REPLACE FUNCTION robbie_sync.dequeued() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    BEGIN
+        DELETE FROM robbie_sync.entry e USING old_rows o WHERE e.entry_id = o.id;
+        UPDATE robbie_sync.entry e SET state = 'ready', next_attempt_at = clock_timestamp(), blocked_by = NULL, blocked_on = NULL
+        FROM old_rows o WHERE e.blocked_by = o.id AND e.state = 'blocked';
+    EXCEPTION WHEN OTHERS THEN
+        RAISE LOG 'robbie_sync: the end of an entry was not noted: % (%)', SQLERRM, SQLSTATE;
+    END;
+    RETURN NULL;
+END $$;
+
+CREATE INDEX IF NOT EXISTS entry_blocked_by ON robbie_sync.entry (blocked_by) WHERE blocked_by IS NOT NULL;
+
+CREATE OR REPLACE TRIGGER robbie_queued AFTER INSERT ON public.pending_sync
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION robbie_sync.queued();
+CREATE OR REPLACE TRIGGER robbie_dequeued AFTER DELETE ON public.pending_sync
+    REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION robbie_sync.dequeued();
+CREATE OR REPLACE TRIGGER robbie_requeued AFTER UPDATE OF synced_at, data, table_name, operation ON public.pending_sync
+    FOR EACH ROW WHEN (coalesce(current_setting('robbie_sync.apply', true), '') <> 'on' AND (
+        (OLD.synced_at IS NULL) <> (NEW.synced_at IS NULL) OR OLD.data IS DISTINCT FROM NEW.data
+        OR OLD.table_name IS DISTINCT FROM NEW.table_name OR OLD.operation IS DISTINCT FROM NEW.operation))
+    EXECUTE FUNCTION robbie_sync.requeued();
+
+-- Local edits of synced rows. Arguments: table, number of key columns, key columns, columns that do not count.
+CREATE OR REPLACE FUNCTION robbie_sync.note_edit() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    keys integer := TG_ARGV[1]::integer;
+    ignored text[] := '{}';
+    old_key text := '';
+    new_key text := '';
+    same text := '';
+BEGIN
+    -- After a SET LOCAL has ended the setting is '' and not NULL.
+    IF coalesce(current_setting('robbie_sync.apply', true), '') = 'on' THEN
+        RETURN NULL;
+    END IF;
+    FOR i IN 2 .. TG_NARGS - 1 LOOP
+        IF i < 2 + keys THEN
+            old_key := old_key || CASE WHEN i > 2 THEN ', ' ELSE '' END || format('%L, o.%I', TG_ARGV[i], TG_ARGV[i]);
+            new_key := new_key || CASE WHEN i > 2 THEN ', ' ELSE '' END || format('%L, n.%I', TG_ARGV[i], TG_ARGV[i]);
+            same := same || CASE WHEN i > 2 THEN ' AND ' ELSE '' END || format('n.%I = o.%I', TG_ARGV[i], TG_ARGV[i]);
+        ELSE
+            ignored := ignored || TG_ARGV[i];
+        END IF;
+    END LOOP;
+    BEGIN
+        IF TG_OP <> 'INSERT' THEN
+            -- Copied at the first edit only; a later one moves edit_seq. Columns that triggers keep do not make a row edited.
+            EXECUTE format('INSERT INTO robbie_sync.base AS b (tbl, pk, image)
+                SELECT $1, jsonb_build_object(%s), to_jsonb(o) FROM old_rows o %s
+                ON CONFLICT (tbl, pk) DO UPDATE SET edit_seq = excluded.edit_seq, at = excluded.at', old_key,
+                CASE WHEN TG_OP = 'UPDATE' THEN format('LEFT JOIN new_rows n ON %s
+                    WHERE (to_jsonb(o) - $2) IS DISTINCT FROM (to_jsonb(n) - $2)', same) ELSE '' END)
+            USING TG_ARGV[0], ignored;
+        END IF;
+        IF TG_OP <> 'DELETE' THEN
+            EXECUTE format('INSERT INTO robbie_sync.base AS b (tbl, pk, image)
+                SELECT $1, jsonb_build_object(%s), NULL FROM new_rows n %s
+                ON CONFLICT (tbl, pk) DO UPDATE SET edit_seq = excluded.edit_seq, at = excluded.at', new_key,
+                CASE WHEN TG_OP = 'UPDATE' THEN format('WHERE NOT EXISTS (SELECT 1 FROM old_rows o WHERE %s)', same) ELSE '' END)
+            USING TG_ARGV[0];
+        END IF;
+    EXCEPTION WHEN OTHERS THEN
+        RAISE LOG 'robbie_sync: a local edit of % was not noted: % (%)', TG_ARGV[0], SQLERRM, SQLSTATE;
+    END;
+    RETURN NULL;
+END $$;
+
+-- Starts to watch a table for local edits. Safe to repeat.
+CREATE OR REPLACE FUNCTION robbie_sync.watch(target regclass, ignored text[] DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    key text[] := robbie_sync.key_columns(target);
+    arguments text;
+BEGIN
+    IF cardinality(key) = 0 THEN
+        RAISE EXCEPTION 'table % cannot be synced: it has no primary key', target
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Add a primary key.';
+    END IF;
+    SELECT string_agg(quote_literal(a), ', ' ORDER BY place) INTO arguments
+    FROM unnest(ARRAY[(SELECT relname::text FROM pg_class WHERE oid = target), cardinality(key)::text] || key || ignored)
+        WITH ORDINALITY arg(a, place);
+    EXECUTE format('CREATE OR REPLACE TRIGGER robbie_edit_insert AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows
+        FOR EACH STATEMENT EXECUTE FUNCTION robbie_sync.note_edit(%s)', target, arguments);
+    EXECUTE format('CREATE OR REPLACE TRIGGER robbie_edit_update AFTER UPDATE ON %s
+        REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+        FOR EACH STATEMENT EXECUTE FUNCTION robbie_sync.note_edit(%s)', target, arguments);
+    EXECUTE format('CREATE OR REPLACE TRIGGER robbie_edit_delete AFTER DELETE ON %s REFERENCING OLD TABLE AS old_rows
+        FOR EACH STATEMENT EXECUTE FUNCTION robbie_sync.note_edit(%s)', target, arguments);
+END $$;
+
+DO $$
+DECLARE
+    wanted record;
+BEGIN
+    FOR wanted IN
+        SELECT to_regclass('public.' || name) AS target, ignored FROM (VALUES
+            ('code_conversations', ARRAY['message_count', 'last_message_at', 'updated_at']),
+            ('code_messages', '{}'), ('code_blocks', '{}'), ('learned_patterns', '{}'),
+            ('robbie_personality_state', ARRAY['updated_at'])) AS t(name, ignored)
+    LOOP
+        IF wanted.target IS NOT NULL AND cardinality(robbie_sync.key_columns(wanted.target)) > 0 THEN
+            PERFORM robbie_sync.watch(wanted.target, wanted.ignored);
+        END IF;
+    END LOOP;
+    PERFORM robbie_sync.note_missed();
+END $$;

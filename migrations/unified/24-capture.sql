@@ -1,0 +1,220 @@
+-- Capture on the master: which rows changed, as primary keys, written by the transaction that changed them.
+-- Statement-level triggers on ordinary tables; row-level ones on partitioned tables, where a statement trigger of the
+-- parent misses writes that go to a partition directly. Key only, never a row image: an image could fail on a value
+-- that JSON refuses, and then the application's own write would fail.
+
+-- Tells listeners that something changed; at most once per session and 250 ms, because NOTIFY serialises commits.
+CREATE OR REPLACE FUNCTION robbie_sync.announce(channel text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    gate text := 'robbie_sync.' || channel;
+    last text := current_setting(gate, true);
+    now_s double precision := extract(epoch FROM clock_timestamp());
+BEGIN
+    IF last ~ '^[0-9]+[.]?[0-9]*$' AND now_s - last::double precision BETWEEN 0 AND 0.25 THEN
+        RETURN;
+    END IF;
+    PERFORM set_config(gate, now_s::text, false), pg_notify(channel, '');
+END $$;
+
+-- The replica whose push is under way in this transaction, if one is.
+CREATE OR REPLACE FUNCTION robbie_sync.origin() RETURNS uuid
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    value text := current_setting('robbie_sync.origin', true);
+BEGIN
+    -- After a SET LOCAL has ended the setting is '' and not NULL.
+    IF value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
+        RETURN value::uuid;
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- Statement-level capture. Arguments: the table's name, then its key columns.
+CREATE OR REPLACE FUNCTION robbie_sync.note_statement() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    key_of text := '';
+    same text := '';
+    noted bigint;
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        INSERT INTO robbie_sync.changelog (tbl, op, pk, origin) VALUES (TG_ARGV[0], 'T', NULL, robbie_sync.origin());
+        PERFORM robbie_sync.announce('robbie_changes');
+        RETURN NULL;
+    END IF;
+    FOR i IN 1 .. TG_NARGS - 1 LOOP
+        key_of := key_of || CASE WHEN i > 1 THEN ', ' ELSE '' END || format('%L, r.%I', TG_ARGV[i], TG_ARGV[i]);
+        same := same || CASE WHEN i > 1 THEN ' AND ' ELSE '' END || format('n.%I = r.%I', TG_ARGV[i], TG_ARGV[i]);
+    END LOOP;
+    -- A row whose key changed leaves its old key behind: deleted there, new here.
+    IF TG_OP = 'UPDATE' THEN
+        EXECUTE format('INSERT INTO robbie_sync.changelog (tbl, op, pk, origin)
+            SELECT $1, ''D'', jsonb_build_object(%s), $2 FROM old_rows r
+            WHERE NOT EXISTS (SELECT 1 FROM new_rows n WHERE %s)', key_of, same)
+        USING TG_ARGV[0], robbie_sync.origin();
+    END IF;
+    EXECUTE format('INSERT INTO robbie_sync.changelog (tbl, op, pk, origin)
+        SELECT $1, $3, jsonb_build_object(%s), $2 FROM %s r', key_of,
+        CASE TG_OP WHEN 'DELETE' THEN 'old_rows' ELSE 'new_rows' END)
+    USING TG_ARGV[0], robbie_sync.origin(), left(TG_OP, 1)::"char";
+    GET DIAGNOSTICS noted = ROW_COUNT;
+    IF noted > 0 THEN
+        PERFORM robbie_sync.announce('robbie_changes');
+    END IF;
+    RETURN NULL;
+END $$;
+
+-- Row-level capture, for partitioned tables. Arguments as above.
+CREATE OR REPLACE FUNCTION robbie_sync.note_row() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    key_of text := '';
+    old_key jsonb;
+    new_key jsonb;
+BEGIN
+    FOR i IN 1 .. TG_NARGS - 1 LOOP
+        key_of := key_of || CASE WHEN i > 1 THEN ', ' ELSE '' END || format('%L, ($1).%I', TG_ARGV[i], TG_ARGV[i]);
+    END LOOP;
+    key_of := format('SELECT jsonb_build_object(%s)', key_of);
+    IF TG_OP <> 'INSERT' THEN
+        EXECUTE key_of INTO old_key USING OLD;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        EXECUTE key_of INTO new_key USING NEW;
+    END IF;
+    IF old_key IS NOT NULL AND old_key IS DISTINCT FROM new_key THEN
+        INSERT INTO robbie_sync.changelog (tbl, op, pk, origin) VALUES (TG_ARGV[0], 'D', old_key, robbie_sync.origin());
+    END IF;
+    IF new_key IS NOT NULL THEN
+        INSERT INTO robbie_sync.changelog (tbl, op, pk, origin)
+        VALUES (TG_ARGV[0], left(TG_OP, 1)::"char", new_key, robbie_sync.origin());
+    END IF;
+    PERFORM robbie_sync.announce('robbie_changes');
+    RETURN NULL;
+END $$;
+
+-- The columns of a table's primary key, in its order; none without one.
+CREATE OR REPLACE FUNCTION robbie_sync.key_columns(target regclass) RETURNS text[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(array_agg(a.attname::text ORDER BY k.place), '{}')
+    FROM pg_index i
+    CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY k(attnum, place)
+    JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+    WHERE i.indrelid = target AND i.indisprimary
+$$;
+
+-- Starts the capture of a table's changes: from then on it is synced. Safe to repeat.
+CREATE OR REPLACE FUNCTION robbie_sync.capture(
+    target regclass, policy text DEFAULT 'row', derived text[] DEFAULT '{}', stamps text[] DEFAULT NULL
+) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    key text[] := robbie_sync.key_columns(target);
+    relation record;
+    arguments text;
+    leaf regclass;
+BEGIN
+    SELECT c.relname AS name, n.nspname AS namespace, c.relkind AS kind, c.relispartition AS partition INTO relation
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = target;
+    IF relation.namespace <> 'public' OR relation.kind NOT IN ('r', 'p') OR relation.partition THEN
+        RAISE EXCEPTION 'table % cannot be synced: only whole tables of the schema public can', target
+            USING ERRCODE = 'wrong_object_type';
+    END IF;
+    IF cardinality(key) = 0 THEN
+        RAISE EXCEPTION 'table % cannot be synced: it has no primary key', target
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Add a primary key.';
+    END IF;
+    SELECT string_agg(quote_literal(a), ', ' ORDER BY place) INTO arguments
+    FROM unnest(ARRAY[relation.name::text] || key) WITH ORDINALITY arg(a, place);
+
+    IF relation.kind = 'r' THEN
+        EXECUTE format('CREATE OR REPLACE TRIGGER robbie_capture_insert AFTER INSERT ON %s
+            REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION robbie_sync.note_statement(%s)', target, arguments);
+        EXECUTE format('CREATE OR REPLACE TRIGGER robbie_capture_update AFTER UPDATE ON %s
+            REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+            FOR EACH STATEMENT EXECUTE FUNCTION robbie_sync.note_statement(%s)', target, arguments);
+        EXECUTE format('CREATE OR REPLACE TRIGGER robbie_capture_delete AFTER DELETE ON %s
+            REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION robbie_sync.note_statement(%s)', target, arguments);
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER robbie_capture_insert,
+            ENABLE ALWAYS TRIGGER robbie_capture_update, ENABLE ALWAYS TRIGGER robbie_capture_delete', target);
+    ELSE
+        EXECUTE format('CREATE OR REPLACE TRIGGER robbie_capture_row AFTER INSERT OR UPDATE OR DELETE ON %s
+            FOR EACH ROW EXECUTE FUNCTION robbie_sync.note_row(%s)', target, arguments);
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER robbie_capture_row', target);
+    END IF;
+    -- TRUNCATE of a partition does not fire the parent's trigger.
+    FOR leaf IN SELECT t.relid FROM pg_partition_tree(target) t UNION SELECT target LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER robbie_capture_truncate AFTER TRUNCATE ON %s
+            FOR EACH STATEMENT EXECUTE FUNCTION robbie_sync.note_statement(%s)', leaf, arguments);
+        EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER robbie_capture_truncate', leaf);
+    END LOOP;
+
+    INSERT INTO robbie_sync.synced_table AS s (tbl, policy, derived, stamps)
+    VALUES (relation.name, capture.policy, capture.derived, coalesce(capture.stamps, (
+        SELECT coalesce(array_agg(a.attname::text), '{}') FROM pg_attribute a
+        WHERE a.attrelid = target AND a.attname = 'updated_at' AND NOT a.attisdropped)))
+    ON CONFLICT (tbl) DO UPDATE SET policy = excluded.policy, derived = excluded.derived, stamps = excluded.stamps;
+END $$;
+
+-- Ends it.
+CREATE OR REPLACE FUNCTION robbie_sync.release(target regclass) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    captured record;
+BEGIN
+    FOR captured IN
+        SELECT t.tgrelid::regclass AS relation, t.tgname AS name FROM pg_trigger t
+        WHERE t.tgrelid IN (SELECT p.relid FROM pg_partition_tree(target) p UNION SELECT target)
+          AND t.tgname LIKE 'robbie\_capture\_%' AND t.tgparentid = 0
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', captured.name, captured.relation);
+    END LOOP;
+    DELETE FROM robbie_sync.synced_table s USING pg_class c WHERE c.oid = target AND s.tbl = c.relname;
+END $$;
+
+-- Which database this is: a restored, promoted or replaced one answers differently. What a managed server does not let
+-- us read is left out.
+CREATE OR REPLACE FUNCTION robbie_sync.incarnation(OUT system_identifier text, OUT timeline integer)
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    BEGIN
+        SELECT c.system_identifier::text INTO system_identifier FROM pg_control_system() c;
+    EXCEPTION WHEN OTHERS THEN
+        system_identifier := 'unreadable';
+    END;
+    system_identifier := system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = current_database());
+    BEGIN
+        timeline := ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::integer;
+    EXCEPTION WHEN OTHERS THEN
+        BEGIN
+            SELECT c.timeline_id INTO timeline FROM pg_control_checkpoint() c;
+        EXCEPTION WHEN OTHERS THEN
+            timeline := NULL;
+        END;
+    END;
+END $$;
+
+-- The tables of Smart Robbie are synced wherever they are.
+DO $$
+DECLARE
+    wanted record;
+BEGIN
+    FOR wanted IN
+        SELECT * FROM (VALUES
+            ('code_conversations', 'row', ARRAY['message_count', 'last_message_at']),
+            ('code_messages', 'row', '{}'),
+            ('code_blocks', 'row', '{}'),
+            ('learned_patterns', 'row', '{}'),
+            ('robbie_personality_state', 'column', '{}')) AS t(name, policy, derived)
+    LOOP
+        IF to_regclass('public.' || wanted.name) IS NULL THEN
+            CONTINUE;
+        END IF;
+        IF cardinality(robbie_sync.key_columns(to_regclass('public.' || wanted.name))) = 0 THEN
+            RAISE WARNING 'table % is not synced: it has no primary key', wanted.name;
+            CONTINUE;
+        END IF;
+        PERFORM robbie_sync.capture(to_regclass('public.' || wanted.name), wanted.policy, wanted.derived);
+    END LOOP;
+END $$;

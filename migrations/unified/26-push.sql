@@ -1,0 +1,355 @@
+-- The push: what one batch of entries does to the master. Called by the engine and by replays, dry or not; the caller's
+-- transaction decides. Effect, ledger row and conflict row of an entry stand or fall together; a bad entry costs its own
+-- subtransaction and nothing else. Runs with the caller's privileges.
+
+-- Writes the ledger row.
+CREATE OR REPLACE FUNCTION robbie_sync.record(
+    node uuid, run uuid, actor text, reason text, shape robbie_sync.shape, seq bigint, op text, data jsonb, r robbie_sync.result
+) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO robbie_sync.applied
+        (entry_id, node_id, seq, tbl, op, pk, payload_hash, verdict, outcome, before_image, after_hash, actor, run_id, reason)
+    VALUES (r.entry_id, node, seq, shape.tbl, op, r.pk, encode(sha256(convert_to(data::text, 'UTF8')), 'hex'), r.verdict, r.outcome,
+        r.before_image, robbie_sync.image_hash(r.after_image, shape.ignored), actor, run, reason)
+    ON CONFLICT (entry_id) DO UPDATE SET outcome = excluded.outcome, verdict = excluded.verdict, before_image = excluded.before_image,
+        after_hash = excluded.after_hash, actor = excluded.actor, run_id = excluded.run_id, reason = excluded.reason,
+        xid = excluded.xid, applied_at = excluded.applied_at
+    WHERE robbie_sync.applied.outcome = 'undone'
+$$;
+
+-- The master's row with the key that stands in `data`, locked or not.
+CREATE OR REPLACE FUNCTION robbie_sync.row_of(shape robbie_sync.shape, data jsonb, locked boolean) RETURNS jsonb
+LANGUAGE plpgsql SET timezone = 'UTC' SET datestyle = 'ISO' SET intervalstyle = 'postgres' SET extra_float_digits = 1 AS $$
+DECLARE
+    image jsonb;
+BEGIN
+    EXECUTE format('SELECT to_jsonb(t) FROM jsonb_populate_record(NULL::%1$s, $1) r JOIN %1$s t ON %2$s %3$s', shape.target,
+        (SELECT string_agg(format('t.%1$I = r.%1$I', k), ' AND ') FROM unnest(shape.key) k),
+        CASE WHEN locked THEN 'FOR NO KEY UPDATE OF t' ELSE '' END)
+    INTO image USING data;
+    RETURN image;
+END $$;
+
+-- Writes the columns `names` of `data` into the row of its key (op U), a new row (I), or removes the row (D).
+CREATE OR REPLACE FUNCTION robbie_sync.write(shape robbie_sync.shape, op "char", names text[], data jsonb) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    written bigint;
+    list text := (SELECT string_agg(format('%I', n), ', ') FROM unnest(names) n);
+    same text := (SELECT string_agg(format('t.%1$I = r.%1$I', k), ' AND ') FROM unnest(shape.key) k);
+BEGIN
+    EXECUTE CASE op
+        WHEN 'I' THEN format('INSERT INTO %1$s (%2$s) OVERRIDING SYSTEM VALUE SELECT %2$s FROM jsonb_populate_record(NULL::%1$s, $1) r',
+            shape.target, list)
+        WHEN 'U' THEN format('UPDATE %1$s t SET %2$s FROM jsonb_populate_record(NULL::%1$s, $1) r WHERE %3$s', shape.target,
+            (SELECT string_agg(format('%1$I = r.%1$I', n), ', ') FROM unnest(names) n), same)
+        ELSE format('DELETE FROM %1$s t USING jsonb_populate_record(NULL::%1$s, $1) r WHERE %2$s', shape.target, same)
+        END
+    USING data;
+    GET DIAGNOSTICS written = ROW_COUNT;
+    RETURN written;
+END $$;
+
+-- Applies one entry, or says why not. Errors are raised; robbie_sync.push catches and judges them.
+CREATE OR REPLACE FUNCTION robbie_sync.apply_entry(
+    node uuid, run uuid, actor text, reason text, force boolean, shape robbie_sync.shape,
+    id uuid, seq bigint, op text, pk jsonb, payload jsonb, base jsonb, queued_at timestamptz
+) RETURNS robbie_sync.result
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+DECLARE
+    r robbie_sync.result;
+    known robbie_sync.applied;
+    data jsonb := payload;
+    missing text;
+    unknown text[];
+    ours text[];          -- columns this entry wants to change
+    theirs text[] := '{}';-- columns others changed since the base
+    clash text[];
+    names text[];
+    as_left boolean;      -- the row is as this replica's last entry left it
+    newer boolean;
+    since timestamptz;
+    rule text;
+    kind text;
+    written bigint;
+BEGIN
+    r.entry_id := id;
+    r.pk := pk;
+    r.outcome := 'blocked';
+    SELECT * INTO known FROM robbie_sync.applied a WHERE a.entry_id = id;
+    IF FOUND AND NOT (known.outcome = 'undone' AND force) THEN
+        r.verdict := 'no_change';
+        r.outcome := CASE known.outcome WHEN 'undone' THEN 'superseded' ELSE known.outcome END;
+        r.pk := known.pk;
+        r.message := 'the ledger has this entry: it took effect earlier';
+        r.before_image := known.before_image;
+        RETURN r;
+    END IF;
+
+    -- Is it an entry for a table that we know, with columns that are there?
+    IF shape.problem IS NOT NULL THEN
+        r.verdict := 'schema_mismatch';
+        r.sqlstate := shape.sqlstate;
+        r.message := shape.problem;
+        r.object := shape.tbl;
+        r.blocked_on := 'schema';
+        RETURN r;
+    END IF;
+    IF op NOT IN ('INSERT', 'UPDATE', 'UPSERT', 'DELETE') OR jsonb_typeof(data) IS DISTINCT FROM 'object' THEN
+        r.verdict := 'fault';
+        r.outcome := 'failed';
+        r.object := shape.tbl;
+        r.message := CASE WHEN jsonb_typeof(data) IS DISTINCT FROM 'object'
+            THEN 'the payload is not a JSON object' ELSE format('the operation %s is not known', quote_literal(left(op, 40))) END;
+        RETURN r;
+    END IF;
+    unknown := ARRAY(SELECT k FROM jsonb_object_keys(data) k WHERE k <> ALL (shape.columns));
+    IF cardinality(unknown) > 0 THEN
+        r.verdict := 'schema_mismatch';
+        r.sqlstate := '42703';
+        r.object := shape.tbl || '.' || unknown[1];
+        r.message := format('the master''s table %s has no column %s', shape.tbl, array_to_string(unknown, ', '));
+        r.blocked_on := 'schema';
+        RETURN r;
+    END IF;
+
+    -- Which row? The payload says, else the replica's note of the key.
+    FOREACH missing IN ARRAY shape.key LOOP
+        IF coalesce(data -> missing, 'null') = 'null' THEN
+            data := data || jsonb_build_object(missing, pk -> missing);
+        END IF;
+        IF coalesce(data -> missing, 'null') = 'null' THEN
+            r.verdict := 'lacks_key';
+            r.object := shape.tbl || '.' || missing;
+            r.message := format('the payload has no %s, which is the key of %s', missing, shape.tbl);
+            r.blocked_on := 'key';
+            RETURN r;
+        END IF;
+    END LOOP;
+    SELECT w.mapped, w.missing INTO data, missing FROM robbie_sync.with_users(shape, data) w;
+    IF missing IS NOT NULL THEN
+        r.verdict := 'unmapped_user';
+        r.object := 'user_id_mapping';
+        r.message := format('no user of the master is mapped to %s', quote_literal(left(missing, 100)));
+        r.blocked_on := 'mapping ' || missing;
+        RETURN r;
+    END IF;
+    data := robbie_sync.canonical(shape, data);
+    r.pk := (SELECT jsonb_object_agg(k, data -> k) FROM unnest(shape.key) k);
+    r.before_image := robbie_sync.row_of(shape, data, true);
+    r.after_image := r.before_image;
+    names := ARRAY(SELECT k FROM jsonb_object_keys(data) k WHERE k = ANY (shape.writable) AND k <> ALL (shape.key));
+
+    -- What did others change? With a base image: its differences. Without: whether anybody wrote since.
+    IF base IS NOT NULL THEN
+        base := (robbie_sync.with_users(shape, base)).mapped;
+        base := (SELECT coalesce(jsonb_object_agg(k, base -> k), '{}') FROM jsonb_object_keys(base) k WHERE k = ANY (shape.columns));
+        base := robbie_sync.canonical(shape, base);
+    END IF;
+    IF r.before_image IS NOT NULL THEN
+        SELECT a.after_hash IS NOT DISTINCT FROM robbie_sync.image_hash(r.before_image, shape.ignored) INTO as_left
+        FROM robbie_sync.applied a WHERE a.pk = r.pk AND a.tbl = shape.tbl AND a.node_id = node
+        ORDER BY a.applied_at DESC, a.seq DESC LIMIT 1;
+        as_left := coalesce(as_left, false);
+        IF base IS NOT NULL AND NOT as_left THEN
+            theirs := robbie_sync.differing(base, r.before_image,
+                ARRAY(SELECT k FROM jsonb_object_keys(base) k WHERE k <> ALL (shape.ignored) AND k = ANY (shape.writable)));
+        ELSIF NOT as_left THEN
+            since := coalesce((data ->> shape.stamp)::timestamptz, queued_at);
+            newer := coalesce((r.before_image ->> shape.stamp)::timestamptz > since, false) OR EXISTS (
+                SELECT 1 FROM robbie_sync.changelog c
+                WHERE c.pk = r.pk AND c.tbl = shape.tbl AND c.origin IS DISTINCT FROM node AND c.at > queued_at);
+        END IF;
+    END IF;
+    newer := coalesce(newer, false);
+
+    IF op = 'DELETE' THEN
+        ours := shape.columns;
+        IF r.before_image IS NULL THEN
+            r.verdict := CASE WHEN base IS NULL THEN 'zero_rows' ELSE 'no_change' END;
+        ELSIF (newer OR cardinality(theirs) > 0) AND NOT force THEN
+            r.verdict := 'overwrites_newer';
+            kind := 'delete_origin_differs';
+        ELSE
+            r.verdict := 'delete';
+            kind := CASE WHEN newer OR cardinality(theirs) > 0 THEN 'delete_origin_differs' END;
+        END IF;
+    ELSIF r.before_image IS NULL THEN
+        ours := names;
+        IF op = 'UPDATE' AND base IS NULL THEN
+            r.verdict := 'zero_rows';
+        ELSIF op <> 'INSERT' AND base IS NOT NULL AND NOT force THEN
+            r.verdict := 'overwrites_newer';
+            kind := 'update_missing';
+        ELSE
+            r.verdict := 'insert';
+            IF op <> 'INSERT' AND base IS NOT NULL THEN
+                data := base || data;
+                names := ARRAY(SELECT k FROM jsonb_object_keys(data) k WHERE k = ANY (shape.writable) AND k <> ALL (shape.key));
+            END IF;
+        END IF;
+    ELSE
+        -- Only what this entry really changes is written: a whole-row write would revert other people's columns.
+        ours := robbie_sync.differing(data, r.before_image, names);
+        IF base IS NOT NULL THEN
+            ours := ARRAY(SELECT k FROM unnest(ours) k WHERE NOT base ? k OR base -> k IS DISTINCT FROM data -> k);
+        END IF;
+        IF robbie_sync.differing(data, r.before_image, names) = '{}' OR ours <@ shape.ignored THEN
+            r.verdict := 'no_change';
+        ELSIF newer AND NOT force THEN
+            r.verdict := 'overwrites_newer';
+            kind := CASE op WHEN 'INSERT' THEN 'insert_exists' ELSE 'update_origin_differs' END;
+        ELSIF cardinality(theirs) > 0 AND NOT force THEN
+            clash := ARRAY(SELECT k FROM unnest(ours) k WHERE k = ANY (theirs));
+            kind := CASE WHEN shape.policy = 'row' OR cardinality(clash) > 0 THEN 'update_origin_differs' END;
+            IF shape.policy = 'row' OR ARRAY(SELECT k FROM unnest(ours) k WHERE k <> ALL (clash) AND k <> ALL (shape.ignored)) = '{}' THEN
+                r.verdict := 'overwrites_newer';
+            ELSE
+                r.verdict := 'update';
+                ours := ARRAY(SELECT k FROM unnest(ours) k WHERE k <> ALL (clash));
+            END IF;
+        ELSE
+            r.verdict := 'update';
+            kind := CASE WHEN force AND (newer OR cardinality(theirs) > 0) THEN 'update_origin_differs' END;
+        END IF;
+    END IF;
+
+    -- Without a base nobody can tell who is right: a person chooses. With one, the rule of the table decides.
+    IF (r.verdict = 'overwrites_newer' AND base IS NULL) OR (r.verdict = 'zero_rows' AND NOT force) THEN
+        r.outcome := 'held';
+        r.object := shape.tbl;
+        r.blocked_on := 'choice';
+        r.message := CASE r.verdict
+            WHEN 'zero_rows' THEN format('the master has no such row of %s: the %s would change nothing', shape.tbl, lower(op))
+            ELSE format('the master''s row of %s was changed after this entry was made', shape.tbl) END;
+        RETURN r;
+    END IF;
+
+    IF r.verdict IN ('insert', 'update', 'delete') THEN
+        written := robbie_sync.write(shape, (CASE r.verdict WHEN 'insert' THEN 'I' WHEN 'update' THEN 'U' ELSE 'D' END)::"char",
+            CASE r.verdict WHEN 'insert' THEN names || shape.key ELSE ours END, data);
+        IF written <> 1 THEN
+            RAISE EXCEPTION 'the master wrote % rows of % instead of one: a trigger or a row-level policy interferes', written, shape.tbl
+                USING ERRCODE = 'triggered_action_exception', TABLE = shape.tbl;
+        END IF;
+        r.after_image := robbie_sync.row_of(shape, data, false);
+    END IF;
+    r.outcome := CASE
+        WHEN kind IS NOT NULL THEN 'conflict_resolved'
+        WHEN r.verdict = 'zero_rows' THEN 'superseded'
+        WHEN r.verdict = 'no_change' THEN 'no_change'
+        ELSE 'applied' END;
+    IF kind IS NOT NULL THEN
+        rule := CASE WHEN force THEN 'forced' WHEN shape.policy = 'row' THEN 'master wins the row' ELSE 'master wins the column' END;
+        r.message := CASE WHEN force THEN 'applied over a newer row of the master, as chosen'
+            ELSE 'both sides changed the row; ' || rule || '; the other image is kept in the conflict log' END;
+        INSERT INTO robbie_sync.conflict (node_id, kind, tbl, pk, base, local, remote, result, rule, entry_ids)
+        VALUES (node, kind, shape.tbl, r.pk, base, CASE op WHEN 'DELETE' THEN NULL ELSE data END, r.before_image, r.after_image,
+            rule, ARRAY[id]);
+    END IF;
+    PERFORM robbie_sync.record(node, run, actor, reason, shape, seq, op, payload, r);
+    RETURN r;
+END $$;
+
+-- Says hello: registers a replica and compares nonces. `expected` are the nonces this replica may hold, `fresh` the one
+-- it takes with this push. Any other nonce means that one of the two databases was restored or copied.
+CREATE OR REPLACE FUNCTION robbie_sync.greet(node uuid, node_name text, expected uuid[], fresh uuid, acked bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    known robbie_sync.node;
+BEGIN
+    INSERT INTO robbie_sync.node (node_id, name) VALUES (greet.node, node_name) ON CONFLICT (node_id) DO NOTHING;
+    SELECT * INTO known FROM robbie_sync.node n WHERE n.node_id = greet.node FOR UPDATE;
+    IF NOT EXISTS (SELECT 1 FROM unnest(expected) e WHERE e IS NOT DISTINCT FROM known.nonce) THEN
+        RAISE EXCEPTION 'replica % is not the one the master knows by this identity: one of the two was restored or copied', node_name
+            USING ERRCODE = 'RS001';
+    END IF;
+    IF fresh IS NOT NULL THEN
+        UPDATE robbie_sync.node n SET nonce = fresh, name = node_name, acked_seq = greatest(n.acked_seq, acked), last_seen = clock_timestamp()
+        WHERE n.node_id = greet.node;
+    END IF;
+END $$;
+
+-- Applies a batch. Entries come in the order in which they are to be applied; `waits` holds, where an earlier entry of the
+-- same row is not settled, that entry. What waited for a parent, a chain or a unique value is tried again as long as others succeed.
+CREATE OR REPLACE FUNCTION robbie_sync.push(
+    node uuid, node_name text, expected uuid[], fresh uuid, acked bigint, run uuid, actor text, reason text, force boolean,
+    ids uuid[], seqs bigint[], tbls text[], ops text[], pks text[], payloads text[], bases text[], queued timestamptz[], waits uuid[]
+) RETURNS SETOF robbie_sync.result
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    results robbie_sync.result[] := array_fill(NULL::robbie_sync.result, ARRAY[cardinality(ids)]);
+    shapes jsonb := '{}';
+    shape robbie_sync.shape;
+    todo integer[] := ARRAY(SELECT generate_series(1, cardinality(ids)));
+    again integer[];
+    unsettled jsonb;
+    progress boolean;
+    r robbie_sync.result;
+    chain text;
+    began timestamptz;
+    message text; detail text; of_table text; of_column text; of_constraint text;
+BEGIN
+    PERFORM set_config('robbie_sync.origin', push.node::text, true);
+    PERFORM robbie_sync.greet(push.node, node_name, expected, fresh, acked);
+    LOOP
+        again := '{}';
+        unsettled := '{}';
+        progress := false;
+        FOR i IN 1 .. coalesce(cardinality(todo), 0) LOOP
+            DECLARE
+                n integer := todo[i];
+            BEGIN
+                began := clock_timestamp();
+                IF shape.tbl IS DISTINCT FROM tbls[n] THEN
+                    IF NOT shapes ? tbls[n] THEN
+                        shapes := shapes || jsonb_build_object(tbls[n], to_jsonb(robbie_sync.shape_of(tbls[n])));
+                    END IF;
+                    shape := jsonb_populate_record(NULL::robbie_sync.shape, shapes -> tbls[n]);
+                END IF;
+                chain := CASE WHEN pks[n] IS NOT NULL THEN tbls[n] || ' ' || pks[n] END;
+                IF waits[n] IS NOT NULL OR unsettled ? chain THEN
+                    r := NULL;
+                    r.verdict := 'waits_for_chain';
+                    r.outcome := 'blocked';
+                    r.object := tbls[n];
+                    r.message := 'an earlier entry of the same row is not settled';
+                    r.blocked_on := 'chain';
+                    r.blocked_by := coalesce(waits[n], (unsettled ->> chain)::uuid);
+                    r.pk := pks[n]::jsonb;
+                ELSE
+                    BEGIN
+                        r := robbie_sync.apply_entry(push.node, run, actor, reason, force, shape, ids[n], seqs[n], ops[n], pks[n]::jsonb,
+                            payloads[n]::jsonb, bases[n]::jsonb, queued[n]);
+                        -- A deferred constraint speaks now, while this entry can still be told apart.
+                        SET CONSTRAINTS ALL IMMEDIATE;
+                    EXCEPTION WHEN OTHERS THEN
+                        GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, of_table = TABLE_NAME,
+                            of_column = COLUMN_NAME, of_constraint = CONSTRAINT_NAME;
+                        IF robbie_sync.is_transient(SQLSTATE) THEN
+                            RAISE;
+                        END IF;
+                        r := robbie_sync.judge(shape, ops[n], payloads[n]::jsonb, SQLSTATE, message, detail, of_table, of_column, of_constraint);
+                        r.pk := pks[n]::jsonb;
+                    END;
+                END IF;
+                r.entry_id := ids[n];
+                r.ms := extract(epoch FROM clock_timestamp() - began) * 1000;
+                results[n] := r;
+                IF r.outcome IN ('applied', 'no_change', 'superseded', 'conflict_resolved') THEN
+                    progress := true;
+                ELSE
+                    IF chain IS NOT NULL AND NOT unsettled ? chain THEN
+                        unsettled := unsettled || jsonb_build_object(chain, ids[n]);
+                    END IF;
+                    IF waits[n] IS NULL AND (r.verdict IN ('waits_for_parent', 'waits_for_chain') OR r.sqlstate = '23505') THEN
+                        again := again || n;
+                    END IF;
+                END IF;
+            END;
+        END LOOP;
+        EXIT WHEN again = '{}' OR NOT progress;
+        todo := again;
+    END LOOP;
+    RETURN QUERY SELECT * FROM unnest(results);
+END $$;
