@@ -37,7 +37,8 @@ BEGIN
     IF cardinality(candidates) = 0 THEN
         RETURN;
     END IF;
-    UPDATE robbie_sync.this_node SET next_nonce = fresh;
+    -- A nonce whose arrival is not known stays: the master may hold it.
+    UPDATE robbie_sync.this_node SET next_nonce = coalesce(next_nonce, fresh);
     RETURN QUERY
         WITH sized AS (
             SELECT e.entry_id, sum(octet_length(p.data::text)) OVER (ORDER BY e.seq) AS total, row_number() OVER (ORDER BY e.seq) AS place
@@ -175,4 +176,29 @@ BEGIN
     WHERE e.state = 'inflight' AND (attempt IS NULL OR e.attempt_id = attempt);
     GET DIAGNOSTICS given = ROW_COUNT;
     RETURN given;
+END $$;
+
+-- Takes staged rows one at a time: a row that breaks a rule of the table here is put off with the reason, the others go.
+CREATE OR REPLACE FUNCTION robbie_sync.take_row_by_row(stage text, statement text) RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+    place bigint;
+    places bigint[];
+    written bigint;
+    taken bigint := 0;
+    rule text;
+BEGIN
+    EXECUTE format('SELECT array_agg("~n" ORDER BY "~n") FROM %s WHERE "~live" AND "~state" IS NULL', stage) INTO places;
+    FOREACH place IN ARRAY coalesce(places, '{}') LOOP
+        BEGIN
+            EXECUTE statement USING place;
+            GET DIAGNOSTICS written = ROW_COUNT;
+            taken := taken + written;
+        EXCEPTION WHEN integrity_constraint_violation OR data_exception THEN
+            GET STACKED DIAGNOSTICS rule = CONSTRAINT_NAME;
+            EXECUTE format('UPDATE %s SET "~state" = $2 WHERE "~n" = $1', stage)
+            USING place, concat_ws(' ', 'refused here:', SQLSTATE, nullif(rule, ''));
+        END;
+    END LOOP;
+    RETURN taken;
 END $$;

@@ -31,6 +31,8 @@ const SMART_ROBBIE: &[Migration] = &[
         name: "20-sync-infrastructure.sql",
         sql: include_str!("../../migrations/smart-robbie/20-sync-infrastructure.sql"),
     },
+    Migration { name: "24-local-edits.sql", sql: include_str!("../../migrations/smart-robbie/24-local-edits.sql") },
+    Migration { name: "25-settle.sql", sql: include_str!("../../migrations/smart-robbie/25-settle.sql") },
 ];
 
 const UNIFIED: &[Migration] = &[
@@ -48,6 +50,9 @@ const UNIFIED: &[Migration] = &[
         sql: include_str!("../../migrations/unified/22-code-intelligence.sql"),
     },
     Migration { name: "23-personality.sql", sql: include_str!("../../migrations/unified/23-personality.sql") },
+    Migration { name: "24-capture.sql", sql: include_str!("../../migrations/unified/24-capture.sql") },
+    Migration { name: "25-judge.sql", sql: include_str!("../../migrations/unified/25-judge.sql") },
+    Migration { name: "26-push.sql", sql: include_str!("../../migrations/unified/26-push.sql") },
 ];
 
 impl Schema {

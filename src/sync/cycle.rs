@@ -1,9 +1,179 @@
-//! One cycle: a push and a pull.
+//! One cycle: a push, then a pull, then a row in `robbie_sync.run` if anything moved.
 
-use super::report::{CycleOptions, CycleReport};
-use crate::postgres::{Fault, Kind, Pair};
+use super::lock::{self, Asked, EngineLock};
+use super::prune;
+use super::report::{CycleOptions, CycleReport, PushReport};
+use super::session::Sessions;
+use super::{pull, push};
+use crate::postgres::{Fault, Kind, Pair, Side};
+use std::time::{Duration, Instant, SystemTime};
+use uuid::Uuid;
 
-/// Runs one cycle, unless another engine works on this replica.
-pub async fn cycle(_pair: &Pair, _options: CycleOptions) -> Result<CycleReport, Fault> {
-    Err(Fault::new(Kind::Other, "the engine is being built"))
+/// Runs one cycle, unless another engine works on this replica: then the fault names it.
+pub async fn cycle(pair: &Pair, options: CycleOptions) -> Result<CycleReport, Fault> {
+    let lock = match EngineLock::ask(&pair.replica, Duration::ZERO).await? {
+        Asked::Held(lock) => lock,
+        Asked::Taken(holder) => return Err(lock::taken(&holder)),
+    };
+    lock.beat().await?;
+    Worker::new(pair.clone()).cycle(&options).await
+}
+
+/// What runs cycles one after the other and keeps its sessions between them. Its owner holds the engine lock.
+pub struct Worker {
+    pair: Pair,
+    sessions: Option<Sessions>,
+    pruned: Option<Instant>,
+}
+
+impl Worker {
+    /// For a pair; nothing is connected yet.
+    pub fn new(pair: Pair) -> Self {
+        Self { pair, sessions: None, pruned: None }
+    }
+
+    /// Runs a cycle. A fault that stopped one half while the other did something stands in the report.
+    pub async fn cycle(&mut self, options: &CycleOptions) -> Result<CycleReport, Fault> {
+        let (started_at, began) = (SystemTime::now(), Instant::now());
+        let mut sessions = match self.sessions.take().filter(Sessions::are_open) {
+            Some(sessions) => sessions,
+            None => Sessions::open(&self.pair, "sync").await?,
+        };
+        let run = Uuid::new_v4();
+        let mut report = CycleReport {
+            run_id: None,
+            started_at,
+            duration_ms: 0.0,
+            push: None,
+            pull: None,
+            faults: vec![],
+            warnings: vec![],
+        };
+        let mut fault = None;
+        if options.push {
+            let mut pushed = PushReport::default();
+            fault = self.push(&mut sessions, run, options, &mut pushed).await.err();
+            report.push = Some(pushed);
+        }
+        if options.pull && fault.as_ref().is_none_or(|f| f.kind != Kind::Unreachable) {
+            match pull::pull(&mut sessions, options.thorough, &mut report.warnings).await {
+                Ok(pulled) => report.pull = Some(pulled),
+                Err(other) => drop(fault.get_or_insert(other)),
+            }
+        }
+        report.faults.extend(fault.as_ref().map(ToString::to_string));
+        if fault.is_none() && options.thorough && self.pruned.is_none_or(|at| at.elapsed() > prune::EVERY) {
+            self.pruned = Some(Instant::now());
+            if let Err(f) = prune::prune(&sessions).await {
+                report.warnings.push(format!("old bookkeeping was not removed: {f}"));
+            }
+        }
+        report.duration_ms = began.elapsed().as_secs_f64() * 1000.0;
+        if !report.is_idle() && !sessions.replica.is_closed() {
+            report.run_id = record(&sessions, run, &options.actor, &report).await?;
+        }
+        let lost = fault.as_ref().is_some_and(|f| f.kind == Kind::Unreachable || f.kind == Kind::Schema);
+        if !lost && sessions.are_open() {
+            self.sessions = Some(sessions);
+        }
+        let moved = report.push.as_ref().is_some_and(|p| p.tried() > 0) || report.pull.is_some();
+        match fault {
+            Some(fault) if !moved => Err(fault),
+            _ => Ok(report),
+        }
+    }
+
+    async fn push(
+        &self,
+        sessions: &mut Sessions,
+        run: Uuid,
+        options: &CycleOptions,
+        report: &mut PushReport,
+    ) -> Result<(), Fault> {
+        if options.thorough {
+            prepare(sessions).await?;
+        }
+        push::drain(sessions, run, &options.actor, report).await
+    }
+}
+
+/// Notes entries that no trigger noted, and frees those whose user has been mapped since.
+async fn prepare(s: &Sessions) -> Result<(), Fault> {
+    s.replica.execute("SELECT robbie_sync.note_missed()", &[]).await.map_err(on_replica)?;
+    let waiting = s
+        .replica
+        .query(
+            "SELECT DISTINCT substr(blocked_on, 9) FROM robbie_sync.entry
+             WHERE state = 'blocked' AND blocked_on LIKE 'mapping %' AND next_attempt_at > clock_timestamp() LIMIT 1000",
+            &[],
+        )
+        .await
+        .map_err(on_replica)?;
+    if waiting.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = waiting.iter().map(|r| r.get(0)).collect();
+    let mapped = s
+        .master
+        .query("SELECT i FROM unnest($1::text[]) i WHERE robbie_sync.mapped_user(i) IS NOT NULL", &[&ids])
+        .await
+        .map_err(|e| Fault::from_postgres(e, Side::Master))?;
+    let mapped: Vec<String> = mapped.iter().map(|r| format!("mapping {}", r.get::<_, String>(0))).collect();
+    s.replica
+        .execute(
+            "UPDATE robbie_sync.entry SET state = 'ready', next_attempt_at = clock_timestamp(), blocked_on = NULL
+             WHERE state = 'blocked' AND blocked_on = ANY ($1)",
+            &[&mapped],
+        )
+        .await
+        .map_err(on_replica)?;
+    Ok(())
+}
+
+/// Writes the run; a fault that is the same as the last run's is not written again.
+async fn record(s: &Sessions, run: Uuid, actor: &str, report: &CycleReport) -> Result<Option<Uuid>, Fault> {
+    let push = report.push.clone().unwrap_or_default();
+    let pull = report.pull.clone().unwrap_or_default();
+    let fault = report.faults.first();
+    let moved = push.tried() > 0 || pull.seen > 0;
+    let outcome = match (fault.is_some(), moved, push.failed + push.blocked + push.later) {
+        (true, false, _) => "failed",
+        (true, true, _) | (false, _, 1..) => "partial",
+        (false, _, 0) => "ok",
+    };
+    let counted = |n: u64| n as i64;
+    let written = s
+        .replica
+        .execute(
+            "INSERT INTO robbie_sync.run (run_id, kind, actor, started_at, finished_at, outcome, pushed, failed, blocked, pulled,
+                 deleted, deferred, conflicts, lag_s, fault, reason)
+             SELECT $1, $2, $3, clock_timestamp() - make_interval(secs => $4), clock_timestamp(), $5, $6, $7, $8, $9, $10, $11, $12,
+                 $13, $14, $15
+             WHERE $16 OR $14::text IS DISTINCT FROM (SELECT r.fault FROM robbie_sync.run r ORDER BY r.started_at DESC LIMIT 1)",
+            &[
+                &run,
+                &(if pull.full { "load" } else { "cycle" }),
+                &actor,
+                &(report.duration_ms / 1000.0),
+                &outcome,
+                &counted(push.applied + push.no_change + push.conflicts),
+                &counted(push.failed),
+                &counted(push.blocked + push.later),
+                &counted(pull.inserted + pull.updated),
+                &counted(pull.deleted),
+                &counted(pull.deferred),
+                &counted(push.conflicts),
+                &pull.lag_s,
+                &fault,
+                &pull.full_because,
+                &moved,
+            ],
+        )
+        .await
+        .map_err(on_replica)?;
+    Ok((written > 0).then_some(run))
+}
+
+fn on_replica(e: tokio_postgres::Error) -> Fault {
+    Fault::from_postgres(e, Side::Replica)
 }

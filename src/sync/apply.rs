@@ -1,0 +1,189 @@
+//! The pull, on the replica: staged rows are taken in one transaction together with the new cursor, so that the
+//! replica goes from one state of the master to a later one and is never in between.
+//!
+//! A local edit is never overwritten, by the order of four steps, each a statement of its own: insert what is absent;
+//! lock the rest; only then look which keys were edited here; change the others. Waiting for a lock is short, so that
+//! a local writer is never the one that has to give way.
+
+use super::guard::Pull;
+use super::pull::{Plan, Staged};
+use super::report::PullReport;
+use super::statements::Statements;
+use crate::postgres::{Fault, Kind, Side};
+use std::time::Duration;
+use tokio_postgres::{Client, Transaction};
+
+/// How often a transaction that met a local lock is tried again.
+const TRIES: u32 = 5;
+
+/// Takes all stages of a plan.
+pub async fn apply(
+    replica: &mut Client,
+    may_rest_triggers: bool,
+    plan: &Plan<'_>,
+    report: &mut PullReport,
+) -> Result<(), Fault> {
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        let mut counts = PullReport::default();
+        match once(replica, may_rest_triggers, plan, &mut counts).await {
+            Ok(()) => {
+                report.inserted = counts.inserted;
+                report.updated = counts.updated;
+                report.deleted = counts.deleted;
+                report.deferred = counts.deferred;
+                return Ok(());
+            }
+            Err(fault) if fault.kind == Kind::Transient && tried < TRIES => {
+                // The rolled-back transaction left the stages as they were.
+                tokio::time::sleep(Duration::from_millis(u64::from(50 * tried))).await;
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+}
+
+async fn once(
+    replica: &mut Client,
+    may_rest_triggers: bool,
+    plan: &Plan<'_>,
+    report: &mut PullReport,
+) -> Result<(), Fault> {
+    let t = replica.transaction().await.map_err(on_replica)?;
+    t.batch_execute("SET LOCAL lock_timeout = '200ms'; SET LOCAL robbie_sync.apply = 'on'; SET LOCAL timezone = 'UTC'")
+        .await
+        .map_err(on_replica)?;
+    if may_rest_triggers {
+        t.batch_execute("SET LOCAL session_replication_role = replica").await.map_err(on_replica)?;
+    }
+    for staged in &plan.staged {
+        upsert(&t, plan, staged, report).await?;
+    }
+    if !may_rest_triggers {
+        // Triggers of the application ran; where one of them wrote into a row that was taken, the master's values stand.
+        for staged in &plan.staged {
+            if let Some(statement) = Statements::new(staged).update(false, true) {
+                t.execute(&statement, &[]).await.map_err(on_replica)?;
+            }
+        }
+    }
+    for staged in plan.staged.iter().rev() {
+        delete(&t, plan, staged, report).await?;
+    }
+    note(&t, plan, report).await?;
+    t.commit().await.map_err(on_replica)
+}
+
+async fn upsert(t: &Transaction<'_>, plan: &Plan<'_>, staged: &Staged<'_>, report: &mut PullReport) -> Result<(), Fault> {
+    let sql = Statements::new(staged);
+    let run = async |statement: &str| t.execute(statement, &[]).await.map_err(on_replica);
+    if staged.whole {
+        // A truncate that was followed, and a master that is as complete as it was, take rows away here too.
+        let keep = matches!(plan.mode, Pull::First | Pull::Rewound(_));
+        run(&sql.add_absent(keep)).await?;
+        match plan.mode {
+            Pull::First => {
+                if let Some(statement) = sql.leave_newer() {
+                    run(&statement).await?;
+                }
+            }
+            Pull::Rewound(_) => drop(run(&sql.leave_differing()).await?),
+            Pull::Follow | Pull::Trusted(_) => {}
+        }
+    }
+    for reference in plan.tables.references.iter().filter(|r| r.child == staged.table.name) {
+        if !reference.columns.iter().all(|c| staged.table.columns.iter().any(|known| &known.name == c)) {
+            continue; // the master lacks the column: this side's value stays, and with it its parent
+        }
+        run(&sql.leave_orphans(reference)).await?;
+    }
+    let inserted = careful(t, staged, &sql.insert(false), &sql.insert(true)).await?;
+    for statement in sql.lock() {
+        run(&statement).await?;
+    }
+    let mut taken_back = 0;
+    for statement in sql.leave_edited() {
+        taken_back = run(&statement).await?;
+    }
+    report.inserted += inserted.saturating_sub(taken_back);
+    if let (Some(all), Some(one)) = (sql.update(false, false), sql.update(true, false)) {
+        report.updated += careful(t, staged, &all, &one).await?;
+    }
+    Ok(())
+}
+
+async fn delete(t: &Transaction<'_>, plan: &Plan<'_>, staged: &Staged<'_>, report: &mut PullReport) -> Result<(), Fault> {
+    let sql = Statements::new(staged);
+    for reference in plan.tables.references.iter().filter(|r| r.parent == staged.table.name) {
+        t.execute(&sql.leave_parents(reference), &[]).await.map_err(on_replica)?;
+    }
+    report.deleted += t.execute(&sql.delete(), &[]).await.map_err(on_replica)?;
+    Ok(())
+}
+
+/// Runs a statement for all rows of a stage; where a row breaks a rule of the table here, row by row, so that only that
+/// row is put off.
+async fn careful(t: &Transaction<'_>, staged: &Staged<'_>, all: &str, one: &str) -> Result<u64, Fault> {
+    t.batch_execute("SAVEPOINT taking").await.map_err(on_replica)?;
+    let fault = match t.execute(all, &[]).await {
+        Ok(written) => {
+            t.batch_execute("RELEASE SAVEPOINT taking").await.map_err(on_replica)?;
+            return Ok(written);
+        }
+        Err(e) => on_replica(e),
+    };
+    if fault.kind != Kind::Data {
+        return Err(fault);
+    }
+    t.batch_execute("ROLLBACK TO SAVEPOINT taking; RELEASE SAVEPOINT taking").await.map_err(on_replica)?;
+    let row = t
+        .query_one("SELECT robbie_sync.take_row_by_row($1, $2)", &[&staged.stage, &one])
+        .await
+        .map_err(on_replica)?;
+    Ok(row.get::<_, i64>(0).unsigned_abs())
+}
+
+/// Notes what was put off, what moved, and how far this replica is now.
+async fn note(t: &Transaction<'_>, plan: &Plan<'_>, report: &mut PullReport) -> Result<(), Fault> {
+    for staged in &plan.staged {
+        for statement in Statements::new(staged).note_deferred(&plan.cursor.snapshot) {
+            t.execute(&statement, &[]).await.map_err(on_replica)?;
+        }
+        let row = t
+            .query_one(&format!("SELECT count(*) FROM {} s WHERE s.\"~state\" IS NOT NULL", staged.stage), &[])
+            .await
+            .map_err(on_replica)?;
+        report.deferred += row.get::<_, i64>(0).unsigned_abs();
+    }
+    if !plan.moved && report.written() == 0 {
+        return Ok(());
+    }
+    let rows: Vec<i64> = plan.staged.iter().map(|s| s.rows as i64).collect();
+    if !rows.is_empty() {
+        let names: Vec<&str> = plan.staged.iter().map(|s| s.table.name.as_str()).collect();
+        t.execute(
+            "INSERT INTO robbie_sync.table_state AS s (tbl, last_pulled, pulled)
+             SELECT name, clock_timestamp(), rows FROM unnest($1::text[], $2::bigint[]) AS n(name, rows) WHERE rows > 0
+             ON CONFLICT (tbl) DO UPDATE SET last_pulled = excluded.last_pulled, pulled = s.pulled + excluded.pulled",
+            &[&names, &rows],
+        )
+        .await
+        .map_err(on_replica)?;
+    }
+    let cursor = &plan.cursor;
+    t.execute(
+        "INSERT INTO robbie_sync.cursor AS c (system_identifier, timeline, snapshot, state)
+         VALUES ($1, $2, $3::text::pg_snapshot, 'following')
+         ON CONFLICT (only_row) DO UPDATE SET system_identifier = excluded.system_identifier, timeline = excluded.timeline,
+             snapshot = excluded.snapshot, state = excluded.state, pulled_at = clock_timestamp()",
+        &[&cursor.system, &cursor.timeline, &cursor.snapshot],
+    )
+    .await
+    .map_err(on_replica)?;
+    Ok(())
+}
+
+fn on_replica(e: tokio_postgres::Error) -> Fault {
+    Fault::from_postgres(e, Side::Replica)
+}

@@ -1,0 +1,67 @@
+//! One engine per replica: an advisory lock on the replica, held by a session whose name says whose it is.
+
+use crate::postgres::{Fault, Kind, Link, Side};
+use std::time::Duration;
+use tokio_postgres::Client;
+
+/// The lock's key: `robb`, 1.
+const KEY: (i32, i32) = (0x726f_6262, 1);
+
+/// The lock, held as long as its session lives.
+pub struct EngineLock {
+    client: Client,
+}
+
+/// What came of asking for the lock.
+pub enum Asked {
+    /// It is ours.
+    Held(EngineLock),
+    /// The engine with this `application_name` has it.
+    Taken(String),
+}
+
+impl EngineLock {
+    /// Asks for it once.
+    pub async fn ask(replica: &Link, interval: Duration) -> Result<Asked, Fault> {
+        let purpose = format!("engine {}s pid {}@{}", interval.as_secs(), std::process::id(), host());
+        let client = replica.dedicated(&purpose).await?;
+        let row = client
+            .query_one("SELECT pg_try_advisory_lock($1, $2)", &[&KEY.0, &KEY.1])
+            .await
+            .map_err(on_replica)?;
+        if row.get(0) {
+            return Ok(Asked::Held(Self { client }));
+        }
+        let holder = client
+            .query_opt(
+                "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+                 WHERE l.locktype = 'advisory' AND l.classid::bigint = $1 AND l.objid::bigint = $2 AND l.granted
+                   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+                &[&i64::from(KEY.0), &i64::from(KEY.1)],
+            )
+            .await
+            .map_err(on_replica)?;
+        Ok(Asked::Taken(holder.map_or_else(|| "an engine that just left".to_owned(), |r| r.get(0))))
+    }
+    /// Shows that the engine lives: others see when its session last ran a statement. Fails when the lock is lost.
+    pub async fn beat(&self) -> Result<(), Fault> {
+        self.client.batch_execute("SELECT 'cycle'").await.map_err(on_replica)
+    }
+}
+
+/// The fault of not being the only engine.
+pub fn taken(holder: &str) -> Fault {
+    Fault::new(Kind::Other, format!("another engine works on this replica: {holder}"))
+        .on(Side::Replica)
+        .remedy("stop it, or let it work: robbie sync --once asks it for a cycle")
+}
+
+/// This machine's name, as far as it fits into an `application_name`.
+fn host() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|n| n.into_string().ok()).unwrap_or_default();
+    name.chars().filter(|c| c.is_ascii_graphic()).take(24).collect()
+}
+
+fn on_replica(e: tokio_postgres::Error) -> Fault {
+    Fault::from_postgres(e, Side::Replica)
+}

@@ -1,0 +1,337 @@
+//! The pull, on the master: which rows changed since the cursor, and their text, copied byte for byte into stage tables
+//! on the replica. All of it at one snapshot; `apply` then takes the stages in one transaction.
+
+use super::guard::{self, Cursor, Found, Pull};
+use super::report::PullReport;
+use super::session::Sessions;
+use super::tables::{self, Table, Tables};
+use super::{apply, push};
+use crate::postgres::identifiers::quote;
+use crate::postgres::{Fault, Side};
+use futures_util::{SinkExt, TryStreamExt};
+use postgres_protocol::escape::escape_literal;
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use tokio_postgres::{Client, Transaction};
+use uuid::Uuid;
+
+/// Deferred keys that are looked at again in one pull, per table.
+const AGAIN: i64 = 5_000;
+
+/// A table's rows as they wait on the replica.
+pub struct Staged<'a> {
+    /// The table.
+    pub table: &'a Table,
+    /// The stage's quoted name.
+    pub stage: String,
+    /// Whether it holds all rows of the master.
+    pub whole: bool,
+    /// Rows staged.
+    pub rows: u64,
+}
+
+/// What one pull is about.
+pub struct Plan<'a> {
+    /// How to pull.
+    pub mode: Pull,
+    /// The new cursor.
+    pub cursor: Cursor,
+    /// What both sides know of the tables.
+    pub tables: &'a Tables,
+    /// The stages, parents first.
+    pub staged: Vec<Staged<'a>>,
+    /// Whether the master changed, and not only put-off rows are looked at again.
+    pub moved: bool,
+}
+
+/// Takes what changed on the master.
+pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) -> Result<PullReport, Fault> {
+    let sender = push::sender(&s.replica, Uuid::nil(), "engine").await?;
+    let cursor = read_cursor(&s.replica).await?;
+    let again = deferred(&s.replica, thorough).await?;
+    let transaction = s
+        .master
+        .build_transaction()
+        .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
+        .read_only(true)
+        .start()
+        .await
+        .map_err(on_master)?;
+    let (found, snapshot) = look(&transaction, cursor.as_ref(), sender.node).await?;
+    let mode = guard::judge(cursor.as_ref(), &found, &sender.nonces);
+    let mut report = PullReport::default();
+    let changes = match (mode, &cursor) {
+        (Pull::Follow, Some(cursor)) => changes(&transaction, &cursor.snapshot).await?,
+        _ => BTreeMap::new(),
+    };
+    report.lag_s = changes.values().filter_map(|c| c.oldest_s).reduce(f64::max);
+    if mode == Pull::Follow && changes.is_empty() && again.is_empty() {
+        let unheard = found.acked.as_deref() != cursor.as_ref().map(|c| c.snapshot.as_str());
+        transaction.commit().await.map_err(on_master)?;
+        if let (true, Some(cursor)) = (unheard, &cursor) {
+            acknowledge(&s.master, &sender, &cursor.snapshot, warnings).await;
+        }
+        return Ok(report);
+    }
+    report.full_because = match mode {
+        Pull::Follow => None,
+        Pull::First => Some("first load".into()),
+        Pull::Trusted(why) | Pull::Rewound(why) => Some(why.into()),
+    };
+    report.full = report.full_because.is_some();
+
+    let tables = tables::read(transaction.client(), &s.replica).await?;
+    warnings.extend(tables.refused.iter().cloned());
+    let moved = report.full || !changes.is_empty();
+    let mut plan = Plan { mode, cursor: Cursor { snapshot, ..seen(&found) }, tables: &tables, staged: vec![], moved };
+    for (place, table) in tables.ordered.iter().enumerate() {
+        let change = changes.get(&table.name);
+        let keys = again.get(&table.name);
+        let whole = mode != Pull::Follow || change.is_some_and(|c| c.truncated);
+        if !whole && change.is_none() && keys.is_none() {
+            continue;
+        }
+        let source = if whole {
+            format!("public.{}", quote(&table.name))
+        } else {
+            let since = change.and(cursor.as_ref()).map(|c| c.snapshot.as_str());
+            changed_keys(table, since, keys.map_or(&[], Vec::as_slice))
+        };
+        let stage = format!("pg_temp.{}", quote(&format!("robbie_stage_{place}")));
+        create_stage(&s.replica, &stage, table).await?;
+        let rows = copy(&transaction, &s.replica, table, &source, whole, &stage).await?;
+        report.seen += rows;
+        plan.staged.push(Staged { table, stage, whole, rows });
+    }
+    transaction.commit().await.map_err(on_master)?;
+    apply::apply(&mut s.replica, s.may_rest_triggers, &plan, &mut report).await?;
+    for staged in &plan.staged {
+        s.replica.batch_execute(&format!("DROP TABLE {}", staged.stage)).await.map_err(on_replica)?;
+    }
+    if moved || report.written() > 0 {
+        acknowledge(&s.master, &sender, &plan.cursor.snapshot, warnings).await;
+    } else {
+        report.seen = 0;
+    }
+    Ok(report)
+}
+
+fn seen(found: &Found) -> Cursor {
+    Cursor {
+        system: found.system.clone(),
+        timeline: found.timeline,
+        snapshot: String::new(),
+        state: "following".into(),
+    }
+}
+
+async fn read_cursor(replica: &Client) -> Result<Option<Cursor>, Fault> {
+    let row = replica
+        .query_opt("SELECT system_identifier, timeline, snapshot::text, state FROM robbie_sync.cursor", &[])
+        .await
+        .map_err(on_replica)?;
+    Ok(row.map(|r| Cursor { system: r.get(0), timeline: r.get(1), snapshot: r.get(2), state: r.get(3) }))
+}
+
+/// Keys put off earlier that may be taken now. What waits for anything but its own entry is looked at thoroughly only.
+async fn deferred(replica: &Client, thorough: bool) -> Result<BTreeMap<String, Vec<String>>, Fault> {
+    let rows = replica
+        .query(
+            "SELECT d.tbl, d.pk::text FROM (
+                 SELECT d.tbl, d.pk, row_number() OVER (PARTITION BY d.tbl ORDER BY d.at) AS place
+                 FROM robbie_sync.deferred d
+                 WHERE (d.reason IN ('settled', 'unsent entry') OR $1)
+                   AND NOT EXISTS (
+                     SELECT 1 FROM robbie_sync.entry e WHERE e.tbl = d.tbl AND e.pk = d.pk
+                     AND e.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined'))) d
+             WHERE d.place <= $2",
+            &[&thorough, &AGAIN],
+        )
+        .await
+        .map_err(on_replica)?;
+    let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for row in rows {
+        keys.entry(row.get(0)).or_default().push(row.get(1));
+    }
+    Ok(keys)
+}
+
+async fn look(master: &Transaction<'_>, cursor: Option<&Cursor>, node: Uuid) -> Result<(Found, String), Fault> {
+    let snapshot = cursor.map(|c| c.snapshot.as_str());
+    let row = master
+        .query_one(
+            "SELECT i.system_identifier, i.timeline, pg_current_snapshot()::text,
+                    coalesce(pg_snapshot_xmax($1::text::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot()), false),
+                    coalesce((SELECT p.below FROM robbie_sync.pruned p) > pg_snapshot_xmin($1::text::pg_snapshot), false),
+                    n.nonce, n.snapshot::text
+             FROM robbie_sync.incarnation() i LEFT JOIN robbie_sync.node n ON n.node_id = $2",
+            &[&snapshot, &node],
+        )
+        .await
+        .map_err(on_master)?;
+    let found = Found {
+        system: row.get(0),
+        timeline: row.get(1),
+        behind: row.get(3),
+        pruned: row.get(4),
+        nonce: row.get(5),
+        acked: row.get(6),
+    };
+    Ok((found, row.get(2)))
+}
+
+struct Change {
+    truncated: bool,
+    oldest_s: Option<f64>,
+}
+
+/// The rows of the changelog that this snapshot sees and the cursor's did not: no gap, however late a writer commits.
+const WINDOW: &str = "c.xid >= pg_snapshot_xmin({s}::pg_snapshot) AND NOT pg_visible_in_snapshot(c.xid, {s}::pg_snapshot)";
+
+fn window(snapshot: &str) -> String {
+    WINDOW.replace("{s}", &escape_literal(snapshot))
+}
+
+async fn changes(master: &Transaction<'_>, since: &str) -> Result<BTreeMap<String, Change>, Fault> {
+    let rows = master
+        .query(
+            &format!(
+                "SELECT c.tbl, bool_or(c.op = 'T'), extract(epoch FROM clock_timestamp() - min(c.at))::float8
+                 FROM robbie_sync.changelog c WHERE {} GROUP BY c.tbl",
+                window(since)
+            ),
+            &[],
+        )
+        .await
+        .map_err(on_master)?;
+    Ok(rows.iter().map(|r| (r.get(0), Change { truncated: r.get(1), oldest_s: r.get(2) })).collect())
+}
+
+/// The keys of a table that changed or are looked at again, with their rows where they still are.
+fn changed_keys(table: &Table, since: Option<&str>, again: &[String]) -> String {
+    let mut parts = vec![];
+    if let Some(since) = since {
+        parts.push(format!(
+            "SELECT c.pk FROM robbie_sync.changelog c WHERE c.tbl = {} AND c.pk IS NOT NULL AND {}",
+            escape_literal(&table.name),
+            window(since)
+        ));
+    }
+    if !again.is_empty() {
+        let keys = escape_literal(&format!("[{}]", again.join(",")));
+        parts.push(format!("SELECT value FROM jsonb_array_elements({keys}::jsonb)"));
+    }
+    let on: Vec<String> = table.key.iter().map(|k| format!("t.{0} = k.{0}", quote(k))).collect();
+    format!(
+        "(SELECT k.pk AS \"~pk\", r.* FROM ({}) AS k(pk) CROSS JOIN LATERAL jsonb_populate_record(NULL::public.{t}, k.pk) r) k
+         LEFT JOIN public.{t} t ON {}",
+        parts.join(" UNION "),
+        on.join(" AND "),
+        t = quote(&table.name),
+    )
+}
+
+async fn create_stage(replica: &Client, stage: &str, table: &Table) -> Result<(), Fault> {
+    let columns: Vec<String> =
+        table.columns.iter().map(|c| format!("{} {}", quote(&c.name), c.stage_type())).collect();
+    replica
+        .batch_execute(&format!(
+            "DROP TABLE IF EXISTS {stage}; CREATE TEMP TABLE {} (\"~n\" bigint GENERATED ALWAYS AS IDENTITY, \"~pk\" jsonb, \
+             \"~live\" boolean, \"~state\" text, \"~new\" boolean NOT NULL DEFAULT false, {})",
+            stage.trim_start_matches("pg_temp."),
+            columns.join(", ")
+        ))
+        .await
+        .map_err(on_replica)
+}
+
+/// Copies the rows of `source` into the stage, byte for byte.
+async fn copy(
+    master: &Transaction<'_>,
+    replica: &Client,
+    table: &Table,
+    source: &str,
+    whole: bool,
+    stage: &str,
+) -> Result<u64, Fault> {
+    let keys: BTreeSet<&str> = table.key.iter().map(String::as_str).collect();
+    let row = if whole { "s" } else { "t" };
+    let mut selected = vec![];
+    let mut unmapped = vec!["NULL".to_owned()];
+    let mut joins = String::new();
+    for (place, column) in table.columns.iter().enumerate() {
+        let name = quote(&column.name);
+        if column.mapped_user {
+            let users = format!("u{place}");
+            let of = format!("{row}.{name}");
+            joins.push_str(&format!(" LEFT JOIN users {users} ON {users}.id = {of}"));
+            unmapped.push(format!("CASE WHEN {of} IS NOT NULL AND {users}.text_id IS NULL THEN 'unmapped user' END"));
+            selected.push(format!("{users}.text_id"));
+        } else if !whole && keys.contains(column.name.as_str()) {
+            selected.push(format!("k.{name}"));
+        } else {
+            selected.push(format!("{row}.{name}"));
+        }
+    }
+    let mapping = if joins.is_empty() { String::new() } else { user_mapping(master).await? };
+    let key: Vec<String> = table.key.iter().map(|k| format!("{}, s.{}", escape_literal(k), quote(k))).collect();
+    let (pk, live, from) = if whole {
+        (format!("jsonb_build_object({})", key.join(", ")), "true".to_owned(), format!("{source} s"))
+    } else {
+        ("k.\"~pk\"".to_owned(), format!("t.{} IS NOT NULL", quote(&table.key[0])), source.to_owned())
+    };
+    let query = format!(
+        "COPY ({mapping} SELECT {pk}, {live}, coalesce({}), {} FROM {from}{joins}) TO STDOUT",
+        unmapped.join(", "),
+        selected.join(", "),
+    );
+    let names: Vec<String> = table.columns.iter().map(|c| quote(&c.name)).collect();
+    let into = format!("COPY {stage} (\"~pk\", \"~live\", \"~state\", {}) FROM STDIN", names.join(", "));
+    let mut read = pin!(master.copy_out(&query).await.map_err(on_master)?);
+    let mut write = pin!(replica.copy_in::<_, bytes::Bytes>(&into).await.map_err(on_replica)?);
+    while let Some(chunk) = read.try_next().await.map_err(on_master)? {
+        write.feed(chunk).await.map_err(on_replica)?;
+    }
+    write.finish().await.map_err(on_replica)
+}
+
+/// The one text id of each user; a user with several has none, unless exactly one is the code assistant's.
+async fn user_mapping(master: &Transaction<'_>) -> Result<String, Fault> {
+    let found = master
+        .query_one("SELECT to_regclass('public.user_id_mapping') IS NOT NULL", &[])
+        .await
+        .map_err(on_master)?;
+    Ok(if found.get(0) {
+        "WITH users AS (
+             SELECT m.uuid_id AS id, CASE WHEN count(*) = 1 THEN min(m.text_id)
+                 WHEN count(*) FILTER (WHERE m.service = 'robbie-code') = 1
+                 THEN min(m.text_id) FILTER (WHERE m.service = 'robbie-code') END AS text_id
+             FROM public.user_id_mapping m GROUP BY m.uuid_id)"
+            .into()
+    } else {
+        "WITH users (id, text_id) AS (SELECT NULL::uuid, NULL::text WHERE false)".into()
+    })
+}
+
+/// Tells the master how far this replica is, so that it may forget; a master that cannot be written is told later.
+async fn acknowledge(master: &Client, sender: &push::Sender, snapshot: &str, warnings: &mut Vec<String>) {
+    let told = master
+        .execute(
+            "INSERT INTO robbie_sync.node AS n (node_id, name, snapshot) VALUES ($1, $2, $3::text::pg_snapshot)
+             ON CONFLICT (node_id) DO UPDATE SET snapshot = excluded.snapshot, name = excluded.name, last_seen = clock_timestamp()
+             WHERE n.snapshot::text IS DISTINCT FROM excluded.snapshot::text",
+            &[&sender.node, &sender.name, &snapshot],
+        )
+        .await;
+    if let Err(e) = told {
+        warnings.push(format!("the master could not be told how far this replica is: {}", on_master(e)));
+    }
+}
+
+fn on_master(e: tokio_postgres::Error) -> Fault {
+    Fault::from_postgres(e, Side::Master)
+}
+
+fn on_replica(e: tokio_postgres::Error) -> Fault {
+    Fault::from_postgres(e, Side::Replica)
+}

@@ -1,0 +1,53 @@
+//! The two sessions a cycle works with: opened, pinned and checked for the schema `robbie_sync`.
+
+use crate::postgres::{Fault, Kind, Link, Pair, Side};
+use tokio_postgres::Client;
+
+/// Settings on which the text of a value depends, and limits. Everything that travels as text relies on them.
+const PINNED: &str = "SET timezone = 'UTC'; SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET extra_float_digits = 1; \
+    SET bytea_output = 'hex'; SET xmloption = 'content'; SET client_encoding = 'UTF8'; SET client_min_messages = 'warning'; \
+    SET jit = off; \
+    SET lock_timeout = '5s'; SET statement_timeout = '10min'; SET idle_in_transaction_session_timeout = '10min'";
+
+/// A session on each side, for one engine or one replay.
+pub struct Sessions {
+    /// On the master.
+    pub master: Client,
+    /// On the replica.
+    pub replica: Client,
+    /// Whether `session_replication_role` may be set on the replica: then local triggers rest while rows are taken.
+    pub may_rest_triggers: bool,
+}
+
+impl Sessions {
+    /// Opens both. `purpose` stands in their `application_name`.
+    pub async fn open(pair: &Pair, purpose: &str) -> Result<Self, Fault> {
+        let replica = opened(&pair.replica, purpose, "claim").await?;
+        let master = opened(&pair.master, purpose, "push").await?;
+        let may_rest_triggers = replica.batch_execute("SET session_replication_role = origin").await.is_ok();
+        Ok(Self { master, replica, may_rest_triggers })
+    }
+    /// Whether both are still connected.
+    pub fn are_open(&self) -> bool {
+        !self.master.is_closed() && !self.replica.is_closed()
+    }
+}
+
+async fn opened(link: &Link, purpose: &str, needed: &str) -> Result<Client, Fault> {
+    let side = link.side();
+    let client = link.dedicated(purpose).await?;
+    client.batch_execute(PINNED).await.map_err(|e| Fault::from_postgres(e, side))?;
+    let found = client
+        .query_one("SELECT to_regproc('robbie_sync.' || $1::text) IS NOT NULL", &[&needed])
+        .await
+        .map_err(|e| Fault::from_postgres(e, side))?;
+    if found.get(0) { Ok(client) } else { Err(not_migrated(side)) }
+}
+
+/// The fault of a side that was never prepared for syncing.
+pub fn not_migrated(side: Side) -> Fault {
+    Fault::new(Kind::Schema, format!("the {side} has no schema robbie_sync, or an older one"))
+        .on(side)
+        .about("robbie_sync")
+        .remedy(format!("robbie schema migrate --target {side}"))
+}

@@ -1,0 +1,289 @@
+//! Which tables are synced, and what both sides know of their columns: read anew for each pull that has something to do.
+
+use crate::postgres::identifiers::quote;
+use crate::postgres::{Fault, Side};
+use std::collections::{BTreeMap, BTreeSet};
+use tokio_postgres::Client;
+
+/// A column that stands on both sides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type here, as SQL writes it.
+    pub local_type: String,
+    /// Its type on the master.
+    pub master_type: String,
+    /// Whether two values of its type here can be compared; otherwise their texts are.
+    pub comparable: bool,
+    /// Whether the master holds a user's uuid where the replica holds their text id.
+    pub mapped_user: bool,
+    /// Whether it is never compared: kept by triggers, or the time of the last change.
+    pub ignored: bool,
+}
+
+impl Column {
+    /// The type of the column that its text is copied into: its own, where both sides agree.
+    pub fn stage_type(&self) -> &str {
+        if self.local_type == self.master_type { &self.local_type } else { "text" }
+    }
+    /// The staged value as the table takes it. Text into a text type is left to assignment, which refuses what is too
+    /// long; a cast would cut it.
+    pub fn staged(&self) -> String {
+        let name = quote(&self.name);
+        let textual = ["text", "character", "\"char\""].iter().any(|t| self.local_type.starts_with(t));
+        if self.stage_type() == self.local_type || textual {
+            format!("s.{name}")
+        } else {
+            format!("s.{name}::{}", self.local_type)
+        }
+    }
+}
+
+/// A foreign key of a table here: to another table here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// Its name.
+    pub name: String,
+    /// The table that points.
+    pub child: String,
+    /// The columns that point.
+    pub columns: Vec<String>,
+    /// The table pointed at.
+    pub parent: String,
+    /// The columns pointed at.
+    pub parent_columns: Vec<String>,
+}
+
+/// A synced table.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// Its name, the same on both sides, in the schema `public`.
+    pub name: String,
+    /// The columns of its key, the same on both sides.
+    pub key: Vec<String>,
+    /// The columns that both sides have and that can be written here.
+    pub columns: Vec<Column>,
+    /// The column with the time of the last change, where both sides have one.
+    pub stamp: Option<String>,
+}
+
+impl Table {
+    /// Its quoted and qualified name.
+    pub fn target(&self) -> String {
+        format!("public.{}", quote(&self.name))
+    }
+}
+
+/// The synced tables, parents first, the references among the tables here, and what cannot be synced and why.
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    /// Parents before children.
+    pub ordered: Vec<Table>,
+    /// All foreign keys here that touch a synced table.
+    pub references: Vec<Reference>,
+    /// Tables that the master offers and that cannot be taken here.
+    pub refused: Vec<String>,
+}
+
+#[derive(Debug, Default)]
+struct Side1 {
+    key: Vec<(i32, String)>,
+    columns: Vec<(String, String, bool, bool)>,
+}
+
+/// The columns of the tables `$1`: type, place in the key, whether computed, whether comparable.
+const COLUMNS: &str = "
+    SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod),
+           coalesce(array_position(robbie_sync.key_columns(c.oid), a.attname::text), 0), a.attgenerated <> '',
+           coalesce(b.typtype IN ('e', 'r', 'm') OR b.oid IN ('varchar'::regtype, 'bpchar'::regtype) OR EXISTS (
+               SELECT 1 FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
+               WHERE m.amname = 'btree' AND o.opcdefault AND o.opcintype = b.oid), false)
+    FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    JOIN pg_type t ON t.oid = a.atttypid
+    JOIN pg_type d ON d.oid = coalesce(nullif(t.typbasetype, 0), t.oid)
+    JOIN pg_type b ON b.oid = CASE WHEN d.typcategory = 'A' AND d.typelem <> 0 THEN d.typelem ELSE d.oid END
+    WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') AND c.relname = ANY ($1)
+    ORDER BY c.relname, a.attnum";
+
+const REFERENCES: &str = "
+    SELECT f.conname::text, c.relname::text, p.relname::text,
+           ARRAY(SELECT a.attname::text FROM unnest(f.conkey) WITH ORDINALITY k(n, i)
+                 JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.n ORDER BY k.i),
+           ARRAY(SELECT a.attname::text FROM unnest(f.confkey) WITH ORDINALITY k(n, i)
+                 JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.n ORDER BY k.i)
+    FROM pg_constraint f
+    JOIN pg_class c ON c.oid = f.conrelid
+    JOIN pg_class p ON p.oid = f.confrelid
+    WHERE f.contype = 'f' AND f.conparentid = 0
+      AND c.relnamespace = 'public'::regnamespace AND p.relnamespace = 'public'::regnamespace
+      AND (c.relname = ANY ($1) OR p.relname = ANY ($1))
+    ORDER BY f.conname";
+
+/// Reads what both sides know of the tables that the master syncs.
+pub async fn read(master: &Client, replica: &Client) -> Result<Tables, Fault> {
+    let on_master = |e| Fault::from_postgres(e, Side::Master);
+    let on_replica = |e| Fault::from_postgres(e, Side::Replica);
+    let offered =
+        master.query("SELECT tbl, derived, stamps FROM robbie_sync.synced_table", &[]).await.map_err(on_master)?;
+    let names: Vec<String> = offered.iter().map(|r| r.get(0)).collect();
+    let theirs = by_table(&master.query(COLUMNS, &[&names]).await.map_err(on_master)?);
+    let ours = by_table(&replica.query(COLUMNS, &[&names]).await.map_err(on_replica)?);
+    let users = master.query(USERS, &[&names]).await.map_err(on_master)?;
+    let users: BTreeSet<(String, String)> = users.iter().map(|r| (r.get(0), r.get(1))).collect();
+    let references = replica.query(REFERENCES, &[&names]).await.map_err(on_replica)?;
+    let references: Vec<Reference> = references
+        .iter()
+        .map(|r| Reference {
+            name: r.get(0),
+            child: r.get(1),
+            parent: r.get(2),
+            columns: r.get(3),
+            parent_columns: r.get(4),
+        })
+        .collect();
+
+    let mut tables = Tables { references, ..Tables::default() };
+    let mut found = BTreeMap::new();
+    for row in &offered {
+        let name: String = row.get(0);
+        let derived: Vec<String> = row.get(1);
+        let stamps: Vec<String> = row.get(2);
+        match (theirs.get(&name), ours.get(&name)) {
+            (Some(theirs), Some(ours)) => match joined(&name, theirs, ours, &derived, &stamps, &users) {
+                Ok(table) => drop(found.insert(name, table)),
+                Err(why) => tables.refused.push(why),
+            },
+            // A table that only one side has is none of ours; gaps are shown by the schema comparison.
+            (None, _) | (_, None) => {}
+        }
+    }
+    for name in parents_first(found.keys().cloned().collect(), &tables.references) {
+        tables.ordered.extend(found.remove(&name));
+    }
+    Ok(tables)
+}
+
+/// The uuid columns of the tables `$1` that mean a user.
+const USERS: &str = "
+    SELECT c.relname::text, a.attname::text
+    FROM pg_class c
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.atttypid = 'uuid'::regtype
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY ($1)
+      AND (a.attname = 'user_id' OR EXISTS (
+          SELECT 1 FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f'
+          AND f.confrelid = to_regclass('public.users') AND f.conkey = ARRAY[a.attnum]))";
+
+fn by_table(rows: &[tokio_postgres::Row]) -> BTreeMap<String, Side1> {
+    let mut tables: BTreeMap<String, Side1> = BTreeMap::new();
+    for row in rows {
+        let table = tables.entry(row.get(0)).or_default();
+        let (name, type_name, place): (String, String, i32) = (row.get(1), row.get(2), row.get(3));
+        if place > 0 {
+            table.key.push((place, name.clone()));
+        }
+        table.columns.push((name, type_name, row.get(4), row.get(5)));
+    }
+    for table in tables.values_mut() {
+        table.key.sort();
+    }
+    tables
+}
+
+fn joined(
+    name: &str,
+    theirs: &Side1,
+    ours: &Side1,
+    derived: &[String],
+    stamps: &[String],
+    users: &BTreeSet<(String, String)>,
+) -> Result<Table, String> {
+    if ours.key.is_empty() {
+        return Err(format!("table {name} has no primary key on the replica: it is not synced"));
+    }
+    if ours.key != theirs.key {
+        return Err(format!("table {name} has another primary key on the replica than on the master: it is not synced"));
+    }
+    let columns: Vec<Column> = ours
+        .columns
+        .iter()
+        .filter(|(_, _, generated, _)| !generated)
+        .filter_map(|(column, local_type, _, comparable)| {
+            let (_, master_type, _, _) = theirs.columns.iter().find(|(c, ..)| c == column)?;
+            Some(Column {
+                name: column.clone(),
+                local_type: local_type.clone(),
+                master_type: master_type.clone(),
+                comparable: *comparable,
+                mapped_user: local_type != "uuid" && users.contains(&(name.to_owned(), column.clone())),
+                ignored: derived.contains(column) || stamps.contains(column),
+            })
+        })
+        .collect();
+    let stamp = stamps.iter().find(|s| columns.iter().any(|c| &c.name == *s && c.local_type.starts_with("timestamp")));
+    Ok(Table {
+        name: name.to_owned(),
+        key: ours.key.iter().map(|(_, c)| c.clone()).collect(),
+        stamp: stamp.cloned(),
+        columns,
+    })
+}
+
+/// Orders names so that a table stands after those it points at; a cycle is cut at the first name met.
+pub fn parents_first(names: Vec<String>, references: &[Reference]) -> Vec<String> {
+    let mut ordered: Vec<String> = Vec::with_capacity(names.len());
+    let mut left = names;
+    while !left.is_empty() {
+        let free = left.iter().position(|n| {
+            references.iter().all(|r| &r.child != n || r.parent == r.child || !left.iter().any(|l| l == &r.parent))
+        });
+        ordered.push(left.remove(free.unwrap_or(0)));
+    }
+    ordered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reference(child: &str, parent: &str) -> Reference {
+        Reference {
+            name: format!("{child}_{parent}"),
+            child: child.into(),
+            columns: vec!["p".into()],
+            parent: parent.into(),
+            parent_columns: vec!["id".into()],
+        }
+    }
+
+    fn names(list: &[&str]) -> Vec<String> {
+        list.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn parents_stand_before_children_and_a_cycle_does_not_hang() {
+        let references = [reference("a", "b"), reference("b", "c"), reference("c", "c")];
+        assert_eq!(parents_first(names(&["a", "b", "c"]), &references), names(&["c", "b", "a"]));
+        let cycle = [reference("a", "b"), reference("b", "a")];
+        assert_eq!(parents_first(names(&["a", "b"]), &cycle).len(), 2);
+    }
+
+    #[test]
+    fn a_text_that_goes_into_another_text_type_is_not_cut_by_a_cast() {
+        let mut column = Column {
+            name: "n".into(),
+            local_type: "character varying(5)".into(),
+            master_type: "text".into(),
+            comparable: true,
+            mapped_user: false,
+            ignored: false,
+        };
+        assert_eq!((column.stage_type(), column.staged().as_str()), ("text", "s.\"n\""));
+        column.local_type = "integer".into();
+        assert_eq!(column.staged(), "s.\"n\"::integer");
+        column.master_type = "integer".into();
+        assert_eq!((column.stage_type(), column.staged().as_str()), ("integer", "s.\"n\""));
+    }
+}
