@@ -75,7 +75,12 @@ async fn once(
     t.commit().await.map_err(on_replica)
 }
 
-async fn upsert(t: &Transaction<'_>, plan: &Plan<'_>, staged: &Staged<'_>, report: &mut PullReport) -> Result<(), Fault> {
+async fn upsert(
+    t: &Transaction<'_>,
+    plan: &Plan<'_>,
+    staged: &Staged<'_>,
+    report: &mut PullReport,
+) -> Result<(), Fault> {
     let sql = Statements::new(staged);
     let run = async |statement: &str| t.execute(statement, &[]).await.map_err(on_replica);
     if staged.whole {
@@ -113,7 +118,12 @@ async fn upsert(t: &Transaction<'_>, plan: &Plan<'_>, staged: &Staged<'_>, repor
     Ok(())
 }
 
-async fn delete(t: &Transaction<'_>, plan: &Plan<'_>, staged: &Staged<'_>, report: &mut PullReport) -> Result<(), Fault> {
+async fn delete(
+    t: &Transaction<'_>,
+    plan: &Plan<'_>,
+    staged: &Staged<'_>,
+    report: &mut PullReport,
+) -> Result<(), Fault> {
     let sql = Statements::new(staged);
     for reference in plan.tables.references.iter().filter(|r| r.parent == staged.table.name) {
         t.execute(&sql.leave_parents(reference), &[]).await.map_err(on_replica)?;
@@ -137,10 +147,8 @@ async fn careful(t: &Transaction<'_>, staged: &Staged<'_>, all: &str, one: &str)
         return Err(fault);
     }
     t.batch_execute("ROLLBACK TO SAVEPOINT taking; RELEASE SAVEPOINT taking").await.map_err(on_replica)?;
-    let row = t
-        .query_one("SELECT robbie_sync.take_row_by_row($1, $2)", &[&staged.stage, &one])
-        .await
-        .map_err(on_replica)?;
+    let row =
+        t.query_one("SELECT robbie_sync.take_row_by_row($1, $2)", &[&staged.stage, &one]).await.map_err(on_replica)?;
     Ok(row.get::<_, i64>(0).unsigned_abs())
 }
 

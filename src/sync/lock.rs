@@ -25,10 +25,8 @@ impl EngineLock {
     pub async fn ask(replica: &Link, interval: Duration) -> Result<Asked, Fault> {
         let purpose = format!("engine {}s pid {}@{}", interval.as_secs(), std::process::id(), host());
         let client = replica.dedicated(&purpose).await?;
-        let row = client
-            .query_one("SELECT pg_try_advisory_lock($1, $2)", &[&KEY.0, &KEY.1])
-            .await
-            .map_err(on_replica)?;
+        let row =
+            client.query_one("SELECT pg_try_advisory_lock($1, $2)", &[&KEY.0, &KEY.1]).await.map_err(on_replica)?;
         if row.get(0) {
             return Ok(Asked::Held(Self { client }));
         }
@@ -59,7 +57,7 @@ pub fn taken(holder: &str) -> Fault {
 /// This machine's name, as far as it fits into an `application_name`.
 fn host() -> String {
     let name = nix::unistd::gethostname().ok().and_then(|n| n.into_string().ok()).unwrap_or_default();
-    name.chars().filter(|c| c.is_ascii_graphic()).take(24).collect()
+    name.chars().filter(char::is_ascii_graphic).take(24).collect()
 }
 
 fn on_replica(e: tokio_postgres::Error) -> Fault {

@@ -5,7 +5,7 @@ use crate::postgres::{Fault, Side};
 use std::time::Duration;
 
 /// How often at most.
-pub const EVERY: Duration = Duration::from_secs(600);
+pub const EVERY: Duration = Duration::from_mins(10);
 
 /// The changelog below what every replica has pulled (a replica not heard of for 30 days is not waited for: it will
 /// compare all rows), but a day of it stays, because it tells who changed a row last.

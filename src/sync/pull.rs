@@ -186,7 +186,8 @@ struct Change {
 }
 
 /// The rows of the changelog that this snapshot sees and the cursor's did not: no gap, however late a writer commits.
-const WINDOW: &str = "c.xid >= pg_snapshot_xmin({s}::pg_snapshot) AND NOT pg_visible_in_snapshot(c.xid, {s}::pg_snapshot)";
+const WINDOW: &str =
+    "c.xid >= pg_snapshot_xmin({s}::pg_snapshot) AND NOT pg_visible_in_snapshot(c.xid, {s}::pg_snapshot)";
 
 fn window(snapshot: &str) -> String {
     WINDOW.replace("{s}", &escape_literal(snapshot))
@@ -232,8 +233,7 @@ fn changed_keys(table: &Table, since: Option<&str>, again: &[String]) -> String 
 }
 
 async fn create_stage(replica: &Client, stage: &str, table: &Table) -> Result<(), Fault> {
-    let columns: Vec<String> =
-        table.columns.iter().map(|c| format!("{} {}", quote(&c.name), c.stage_type())).collect();
+    let columns: Vec<String> = table.columns.iter().map(|c| format!("{} {}", quote(&c.name), c.stage_type())).collect();
     replica
         .batch_execute(&format!(
             "DROP TABLE IF EXISTS {stage}; CREATE TEMP TABLE {} (\"~n\" bigint GENERATED ALWAYS AS IDENTITY, \"~pk\" jsonb, \
@@ -264,7 +264,7 @@ async fn copy(
         if column.mapped_user {
             let users = format!("u{place}");
             let of = format!("{row}.{name}");
-            joins.push_str(&format!(" LEFT JOIN users {users} ON {users}.id = {of}"));
+            joins = format!("{joins} LEFT JOIN users {users} ON {users}.id = {of}");
             unmapped.push(format!("CASE WHEN {of} IS NOT NULL AND {users}.text_id IS NULL THEN 'unmapped user' END"));
             selected.push(format!("{users}.text_id"));
         } else if !whole && keys.contains(column.name.as_str()) {
@@ -297,10 +297,8 @@ async fn copy(
 
 /// The one text id of each user; a user with several has none, unless exactly one is the code assistant's.
 async fn user_mapping(master: &Transaction<'_>) -> Result<String, Fault> {
-    let found = master
-        .query_one("SELECT to_regclass('public.user_id_mapping') IS NOT NULL", &[])
-        .await
-        .map_err(on_master)?;
+    let found =
+        master.query_one("SELECT to_regclass('public.user_id_mapping') IS NOT NULL", &[]).await.map_err(on_master)?;
     Ok(if found.get(0) {
         "WITH users AS (
              SELECT m.uuid_id AS id, CASE WHEN count(*) = 1 THEN min(m.text_id)

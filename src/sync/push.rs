@@ -168,12 +168,7 @@ pub fn entry(row: &Row) -> Entry {
 }
 
 /// Applies entries on the master in one transaction, in the order of the plan; `keep` says whether it stays.
-pub async fn apply(
-    master: &mut Client,
-    entries: &[Entry],
-    sender: &Sender,
-    keep: bool,
-) -> Result<Vec<Answer>, Fault> {
+pub async fn apply(master: &mut Client, entries: &[Entry], sender: &Sender, keep: bool) -> Result<Vec<Answer>, Fault> {
     let depth = depths(master, entries).await?;
     let steps: Vec<Step<'_>> = entries.iter().map(Entry::step).collect();
     let planned: Vec<&Entry> = plan::order(&steps, &depth).into_iter().map(|i| &entries[i]).collect();
@@ -230,9 +225,12 @@ pub async fn apply(
 fn answer(row: &Row) -> Result<Answer, Fault> {
     let (verdict, outcome): (&str, &str) = (row.get(1), row.get(2));
     let unknown = |what: &str| {
-        Fault::new(Kind::Schema, format!("the master's robbie_sync.push answered {what:?}, which this version does not know"))
-            .on(Side::Master)
-            .remedy("use the version of robbie that migrated the master, or a newer one")
+        Fault::new(
+            Kind::Schema,
+            format!("the master's robbie_sync.push answered {what:?}, which this version does not know"),
+        )
+        .on(Side::Master)
+        .remedy("use the version of robbie that migrated the master, or a newer one")
     };
     let verdict = Verdict::from_name(verdict).ok_or_else(|| unknown(verdict))?;
     let outcome = Outcome::from_name(outcome).ok_or_else(|| unknown(outcome))?;

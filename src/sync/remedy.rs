@@ -13,9 +13,15 @@ pub fn of(verdict: Verdict, outcome: Outcome, sqlstate: Option<&str>, object: Op
     }
     let object = object.unwrap_or("the row");
     Some(match verdict {
-        Verdict::ZeroRows => "look where the row went; replay with force to settle the entry without a write, or discard it".into(),
-        Verdict::OverwritesNewer => "compare both images; replay with force to apply it all the same, or discard it".into(),
-        Verdict::WaitsForParent => "send the missing parent first, or restore it on the master; the entry then goes by itself".into(),
+        Verdict::ZeroRows => {
+            "look where the row went; replay with force to settle the entry without a write, or discard it".into()
+        }
+        Verdict::OverwritesNewer => {
+            "compare both images; replay with force to apply it all the same, or discard it".into()
+        }
+        Verdict::WaitsForParent => {
+            "send the missing parent first, or restore it on the master; the entry then goes by itself".into()
+        }
         Verdict::WaitsForChain => "settle the earlier entry of the same row; this one then goes by itself".into(),
         Verdict::LacksKey => format!("add {object} to the payload: adopt the key of the matching row of the replica"),
         Verdict::UnmappedUser => "map the text id: robbie users map; the entry then goes by itself".into(),
@@ -25,7 +31,9 @@ pub fn of(verdict: Verdict, outcome: Outcome, sqlstate: Option<&str>, object: Op
             _ => format!("edit the payload so that {object} fits the master's column"),
         },
         Verdict::Constraint => match sqlstate {
-            Some("23505") => "look at the master's row that has the value already; edit or discard one of the two".into(),
+            Some("23505") => {
+                "look at the master's row that has the value already; edit or discard one of the two".into()
+            }
             Some("23503") => "rows of the master still point at this one: delete or move them first".into(),
             _ => format!("edit the payload so that it satisfies {object}"),
         },

@@ -55,7 +55,12 @@ pub async fn replay(pair: &Pair, ids: &[Uuid], options: ReplayOptions) -> Result
     Ok(ids.iter().map(|id| found.get(id).cloned().unwrap_or_else(|| missing(*id))).collect())
 }
 
-async fn send(s: &mut Sessions, chunk: &[Entry], run: Uuid, options: &ReplayOptions) -> Result<Vec<EntryOutcome>, Fault> {
+async fn send(
+    s: &mut Sessions,
+    chunk: &[Entry],
+    run: Uuid,
+    options: &ReplayOptions,
+) -> Result<Vec<EntryOutcome>, Fault> {
     let mut tried = 0;
     loop {
         tried += 1;

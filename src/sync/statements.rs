@@ -24,9 +24,8 @@ impl<'a> Statements<'a> {
     /// For a staged table.
     pub fn new(staged: &'a Staged<'_>) -> Self {
         let table = staged.table;
-        let same_key: Vec<String> = key_columns(table)
-            .map(|c| format!("t.{} = {}", quote(&c.name), c.staged()))
-            .collect();
+        let same_key: Vec<String> =
+            key_columns(table).map(|c| format!("t.{} = {}", quote(&c.name), c.staged())).collect();
         Self {
             table,
             stage: &staged.stage,
@@ -65,10 +64,8 @@ impl<'a> Statements<'a> {
             self.table.key.iter().map(|k| format!("{}, t.{}", escape_literal(k), quote(k))).collect();
         let names: Vec<String> = self.table.key.iter().map(|k| quote(k)).collect();
         let values: Vec<String> = self.table.key.iter().map(|k| format!("t.{}", quote(k))).collect();
-        let absent = format!(
-            "FROM {} t WHERE NOT EXISTS (SELECT 1 FROM {} s WHERE {})",
-            self.target, self.stage, self.same_key
-        );
+        let absent =
+            format!("FROM {} t WHERE NOT EXISTS (SELECT 1 FROM {} s WHERE {})", self.target, self.stage, self.same_key);
         if keep {
             // Noted as local: no later comparison takes them for rows that the master deleted.
             format!(
@@ -260,12 +257,7 @@ impl<'a> Statements<'a> {
                 format!(
                     " AND NOT EXISTS (SELECT 1 FROM {} o WHERE NOT o.\"~live\" AND o.\"~state\" IS NULL AND {})",
                     self.stage,
-                    self.table
-                        .key
-                        .iter()
-                        .map(|k| format!("o.{0} = c.{0}", quote(k)))
-                        .collect::<Vec<_>>()
-                        .join(" AND ")
+                    self.table.key.iter().map(|k| format!("o.{0} = c.{0}", quote(k))).collect::<Vec<_>>().join(" AND ")
                 )
             } else {
                 String::new()

@@ -87,7 +87,7 @@ pub struct Tables {
 }
 
 #[derive(Debug, Default)]
-struct Side1 {
+struct OneSide {
     key: Vec<(i32, String)>,
     columns: Vec<(String, String, bool, bool)>,
 }
@@ -151,13 +151,11 @@ pub async fn read(master: &Client, replica: &Client) -> Result<Tables, Fault> {
         let name: String = row.get(0);
         let derived: Vec<String> = row.get(1);
         let stamps: Vec<String> = row.get(2);
-        match (theirs.get(&name), ours.get(&name)) {
-            (Some(theirs), Some(ours)) => match joined(&name, theirs, ours, &derived, &stamps, &users) {
-                Ok(table) => drop(found.insert(name, table)),
-                Err(why) => tables.refused.push(why),
-            },
-            // A table that only one side has is none of ours; gaps are shown by the schema comparison.
-            (None, _) | (_, None) => {}
+        // A table that only one side has is none of ours; gaps are shown by the schema comparison.
+        let (Some(theirs), Some(ours)) = (theirs.get(&name), ours.get(&name)) else { continue };
+        match joined(&name, theirs, ours, &derived, &stamps, &users) {
+            Ok(table) => drop(found.insert(name, table)),
+            Err(why) => tables.refused.push(why),
         }
     }
     for name in parents_first(found.keys().cloned().collect(), &tables.references) {
@@ -176,8 +174,8 @@ const USERS: &str = "
           SELECT 1 FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f'
           AND f.confrelid = to_regclass('public.users') AND f.conkey = ARRAY[a.attnum]))";
 
-fn by_table(rows: &[tokio_postgres::Row]) -> BTreeMap<String, Side1> {
-    let mut tables: BTreeMap<String, Side1> = BTreeMap::new();
+fn by_table(rows: &[tokio_postgres::Row]) -> BTreeMap<String, OneSide> {
+    let mut tables: BTreeMap<String, OneSide> = BTreeMap::new();
     for row in rows {
         let table = tables.entry(row.get(0)).or_default();
         let (name, type_name, place): (String, String, i32) = (row.get(1), row.get(2), row.get(3));
@@ -194,8 +192,8 @@ fn by_table(rows: &[tokio_postgres::Row]) -> BTreeMap<String, Side1> {
 
 fn joined(
     name: &str,
-    theirs: &Side1,
-    ours: &Side1,
+    theirs: &OneSide,
+    ours: &OneSide,
     derived: &[String],
     stamps: &[String],
     users: &BTreeSet<(String, String)>,
@@ -204,7 +202,9 @@ fn joined(
         return Err(format!("table {name} has no primary key on the replica: it is not synced"));
     }
     if ours.key != theirs.key {
-        return Err(format!("table {name} has another primary key on the replica than on the master: it is not synced"));
+        return Err(format!(
+            "table {name} has another primary key on the replica than on the master: it is not synced"
+        ));
     }
     let columns: Vec<Column> = ours
         .columns

@@ -8,3 +8,4 @@ mod health;
 mod queue;
 mod schema;
 mod support;
+mod sync;

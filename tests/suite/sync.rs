@@ -1,0 +1,8 @@
+//! The engine against a real pair: push, pull, verdicts, faults, schedule.
+
+mod engine;
+mod fixture;
+mod pull;
+mod push;
+mod replay;
+mod verdicts;
