@@ -119,6 +119,8 @@ impl Cluster {
         let fresh = self.home.place().join(format!("{}.new", self.mark()));
         let secret = self.home.place().join(format!("{}.password", self.mark()));
         self.end_all();
+        // What a killed initdb had called ends by itself, but may be writing still.
+        wait_until(GONE, || folders::remove(&fresh).is_ok());
         folders::remove(&fresh)?;
         let credentials = Credentials::random()?;
         folders::private(&fresh, account)?;
