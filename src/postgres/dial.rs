@@ -43,7 +43,7 @@ impl Session {
         format!(
             "select current_setting('server_version'), current_user, \
                (select rolsuper from pg_catalog.pg_roles where rolname = current_user), \
-               pg_catalog.pg_is_in_recovery(), current_setting('transaction_read_only');\
+               pg_catalog.pg_is_in_recovery(), current_setting('transaction_read_only'), pg_catalog.pg_backend_pid();\
              set timezone to 'UTC'; set datestyle to 'ISO, MDY'; set intervalstyle to 'postgres';\
              set extra_float_digits to 1; set bytea_output to 'hex'; set client_min_messages to 'warning';\
              set jit to off; set lock_timeout to {}; set statement_timeout to {};\
@@ -75,6 +75,8 @@ pub struct Facts {
     pub in_recovery: bool,
     /// Whether the server refuses writes, by itself or because we asked for it.
     pub read_only: bool,
+    /// The server process of this session.
+    pub pid: i32,
 }
 
 /// A session just opened.
@@ -302,6 +304,7 @@ impl Attempt<'_> {
             superuser: get(2) == "t",
             in_recovery,
             read_only: refuses_writes || self.target.read_only,
+            pid: get(5).parse().unwrap_or_default(),
         };
         let fits = match self.wanted {
             SessionWanted::Any | SessionWanted::PreferStandby => true,

@@ -14,6 +14,8 @@ use tokio_util::sync::CancellationToken;
 
 const SHORTEST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
+const REFUSED_WAIT: Duration = Duration::from_secs(30);
+const SETTINGS_WAIT: Duration = Duration::from_mins(5);
 
 /// What a caller who wants the session gets.
 pub(super) enum State {
@@ -93,7 +95,7 @@ impl Keeper {
         let mut failures = 0;
         let mut down_since = None;
         loop {
-            match dial::dial(&self.target, &Session::new("console"), None).await {
+            match dial::dial(&self.target, &Session::new("shared"), None).await {
                 Ok(connected) => {
                     (failures, down_since) = (0, None);
                     let fault = self.stay(connected).await;
@@ -104,7 +106,7 @@ impl Keeper {
                     self.state.send_replace(State::Trying);
                 }
                 Err(fault) => {
-                    let wait = backoff(failures);
+                    let wait = patience(fault.kind, failures);
                     failures += 1;
                     tracing::warn!(
                         target = self.target.name,
@@ -158,6 +160,16 @@ impl Keeper {
 
     fn lost(&self) -> MutexGuard<'_, Option<Fault>> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long to wait before the next try.
+fn patience(kind: Kind, failures: u32) -> Duration {
+    match kind {
+        // A wrong password sent again and again locks accounts, and a password command may ask a person each time.
+        Kind::Refused => REFUSED_WAIT,
+        Kind::Settings => SETTINGS_WAIT,
+        _ => backoff(failures),
     }
 }
 

@@ -11,8 +11,12 @@ use tokio::sync::{mpsc, watch};
 use tokio_postgres::{Client, Notification};
 use tokio_util::sync::CancellationToken;
 
-/// How long a probe may take before the connection counts as lost.
-const PROBE_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a probe waits before it asks on another session what is the matter.
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+/// How long that other session may take before the connection counts as lost.
+const BUSY_PATIENCE: Duration = Duration::from_secs(2);
+/// How long a cancelled statement may take to end.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(3);
 
 /// A connection to one target that is made when first needed and made again when lost.
 pub struct Link {
@@ -80,27 +84,49 @@ impl Link {
         tokio::spawn(keep);
         Ok(receiver)
     }
-    /// Measures a round trip now. An answer that does not come makes the link down at once.
+    /// Measures a round trip now. A server that answers neither this session nor a new one makes the link down at once.
     pub async fn probe(&self) -> Result<Duration, Fault> {
         let client = self.session().await?;
         let asked = Instant::now();
-        let Ok(answer) = tokio::time::timeout(PROBE_PATIENCE, client.simple_query("select 1")).await else {
-            let message = format!("the server has not answered for {} s", PROBE_PATIENCE.as_secs());
-            let fault = Fault::new(Kind::Unreachable, message)
-                .on(self.side())
-                .about(self.target().address())
-                .remedy("it is tried again by itself; check the network");
-            self.keeper.lose(fault.clone());
-            return Err(fault);
+        let mut answer = pin!(client.simple_query("select 1"));
+        let mut patience = PROBE_PATIENCE;
+        let answer = loop {
+            match tokio::time::timeout(patience, &mut answer).await {
+                Ok(answer) => break answer,
+                // Statements of others may stand before ours: then the session is busy, not dead.
+                Err(_) if self.is_busy().await => patience = patience.saturating_mul(2),
+                Err(_) => {
+                    let message = format!("the server has not answered for {:.0} s", asked.elapsed().as_secs_f32());
+                    let fault = Fault::new(Kind::Unreachable, message)
+                        .on(self.side())
+                        .about(self.target().address())
+                        .remedy("it is tried again by itself; check the network");
+                    self.keeper.lose(fault.clone());
+                    return Err(fault);
+                }
+            }
         };
         answer.map_err(|e| Fault::from_postgres(e, self.side()))?;
         let took = asked.elapsed();
-        self.keeper.status.send_if_modified(|status| {
-            let LinkStatus::Up { latency, .. } = status else { return false };
-            *latency = took;
-            true
-        });
+        if patience == PROBE_PATIENCE {
+            self.keeper.status.send_if_modified(|status| {
+                let LinkStatus::Up { latency, .. } = status else { return false };
+                *latency = took;
+                true
+            });
+        }
         Ok(took)
+    }
+
+    /// Asks on another session whether the server is at work for the shared one.
+    async fn is_busy(&self) -> bool {
+        let LinkStatus::Up { pid, .. } = *self.keeper.status.borrow() else { return false };
+        let asking = async {
+            let client = self.dedicated("probe").await.ok()?;
+            let state = "select state = 'active' from pg_catalog.pg_stat_activity where pid = $1";
+            client.query_opt(state, &[&pid]).await.ok()??.get::<_, Option<bool>>(0)
+        };
+        tokio::time::timeout(BUSY_PATIENCE, asking).await.ok().flatten().unwrap_or(false)
     }
     /// Tries again now instead of when it is due.
     pub fn retry_now(&self) {
@@ -128,7 +154,7 @@ impl Link {
         }
         let given_up = || Fault::new(Kind::Transient, "given up on request").on(self.side());
         self.cancel(client).await?;
-        tokio::time::timeout(PROBE_PATIENCE, work).await.unwrap_or_else(|_| Err(given_up()))
+        tokio::time::timeout(CANCEL_PATIENCE, work).await.unwrap_or_else(|_| Err(given_up()))
     }
 
     async fn dial(&self, session: &Session, notices: Option<&mpsc::Sender<Notification>>) -> Result<Connected, Fault> {

@@ -3,7 +3,7 @@
 use super::connector::Connector;
 use super::target::{SessionWanted, Target};
 use super::{Fault, Kind};
-use rustls::CertificateError;
+use rustls::{AlertDescription, CertificateError};
 use std::error::Error as StdError;
 use std::io;
 use std::net::IpAddr;
@@ -38,7 +38,8 @@ pub fn judge(error: tokio_postgres::Error, connector: &Connector, target: &Targe
         }
         return fault;
     }
-    if connector.asked() && !connector.done() {
+    // With TLS 1.3 a server refuses our certificate only after the handshake is over for us.
+    if connector.asked() && (!connector.done() || find::<rustls::Error>(&error).is_some()) {
         return handshake(error);
     }
     let said = error.to_string();
@@ -148,6 +149,11 @@ fn handshake(error: tokio_postgres::Error) -> Fault {
     use CertificateError as C;
     let certificate = match find::<rustls::Error>(&error) {
         Some(rustls::Error::InvalidCertificate(why)) => Some(why),
+        Some(rustls::Error::AlertReceived(AlertDescription::CertificateRequired)) => {
+            return Fault::new(Kind::Tls, "the server wants a certificate of ours")
+                .because(error)
+                .remedy("set sslcert and sslkey to the PEM files of a certificate that the server trusts");
+        }
         _ => None,
     };
     let (message, remedy) = match certificate {

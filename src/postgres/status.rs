@@ -29,6 +29,8 @@ pub enum LinkStatus {
         read_only: bool,
         /// The host that let us in.
         host: String,
+        /// The server process of the shared session.
+        pid: i32,
         /// Since when.
         since: SystemTime,
     },
@@ -64,6 +66,7 @@ impl LinkStatus {
             in_recovery: facts.in_recovery,
             read_only: facts.read_only,
             host: facts.host,
+            pid: facts.pid,
             since: SystemTime::now(),
         }
     }

@@ -280,8 +280,8 @@ fn default_host() -> &'static str {
 }
 
 fn session(config: &mut Config, parameters: &Parameters, environment: &Environment) -> Result<(), Fault> {
-    let user = ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment.get(name));
-    let user = parameters.get("user").or(user).ok_or_else(|| {
+    let account = parameters.get("user").is_none().then(|| account(environment)).flatten();
+    let user = parameters.get("user").or(account.as_deref()).ok_or_else(|| {
         Fault::new(Kind::Settings, "no user is named for the connection")
             .remedy("write user@host in the URL, or set PGUSER")
     })?;
@@ -311,6 +311,15 @@ fn session(config: &mut Config, parameters: &Parameters, environment: &Environme
         });
     }
     Ok(())
+}
+
+/// The name of the person's account, libpq's default for the user.
+fn account(environment: &Environment) -> Option<String> {
+    #[cfg(unix)]
+    if let Ok(Some(user)) = nix::unistd::User::from_uid(nix::unistd::geteuid()) {
+        return Some(user.name);
+    }
+    ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| environment.get(name)).map(ToOwned::to_owned)
 }
 
 fn tls(parameters: &Parameters, home: Option<&Path>) -> Result<TlsOptions, Fault> {

@@ -24,7 +24,7 @@ async fn every_session_is_named_and_alike() {
         current_setting('bytea_output'), current_setting('lock_timeout'), current_setting('statement_timeout'))";
     let of = async |client: &tokio_postgres::Client| client.query_one(settings, &[]).await.unwrap().get::<_, String>(0);
     assert_eq!(of(&own).await, "robbie testing | UTC | ISO, MDY | postgres | 1 | hex | 500ms | 7s");
-    assert_eq!(of(&shared).await, "robbie console | UTC | ISO, MDY | postgres | 1 | hex | 5s | 30s");
+    assert_eq!(of(&shared).await, "robbie shared | UTC | ISO, MDY | postgres | 1 | hex | 5s | 30s");
     let LinkStatus::Up { version, tls, role, in_recovery, read_only, .. } = link.status().borrow().clone() else {
         panic!("not up")
     };
@@ -185,6 +185,18 @@ async fn a_line_gone_silent_is_noticed_by_a_probe_and_frees_who_waits() {
     proxy.go_silent(false);
     link.retry_now();
     until(&link, LinkStatus::is_up).await;
+}
+
+#[tokio::test]
+async fn a_session_that_works_for_somebody_else_is_not_lost() {
+    let pair = support::bare_pair().await;
+    let link = Link::new(pair.replica.clone());
+    let pid = backend(&link).await.unwrap();
+    let client = link.session().await.unwrap();
+    let (slept, probed) = tokio::join!(client.batch_execute("select pg_sleep(2.5)"), link.probe());
+    slept.unwrap();
+    assert!(probed.unwrap() >= Duration::from_secs(1));
+    assert_eq!(backend(&link).await.unwrap(), pid);
 }
 
 #[tokio::test]
