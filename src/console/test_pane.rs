@@ -247,6 +247,7 @@ pub fn up(side: Side) -> LinkStatus {
         in_recovery: false,
         read_only: false,
         host: "localhost".into(),
+        pid: 4711,
         since: SystemTime::UNIX_EPOCH,
     }
 }
