@@ -1,6 +1,6 @@
 //! A master that holds the deployed tables and rows.
 
-use super::{assert_kept, bare, migrate, one, rows};
+use super::{assert_kept, bare, migrate, migrated, one, rows};
 use robbie_console::postgres::{Kind, Side};
 use tokio_postgres::Client;
 
@@ -107,8 +107,7 @@ async fn where_both_names_differ_one_stands_and_the_other_is_history() {
 
 #[tokio::test]
 async fn whichever_name_is_written_both_hold_the_value_and_the_limits_hold() {
-    let (_pair, mut client) = bare(Side::Master).await;
-    migrate(&mut client, Side::Master).await.unwrap();
+    let (_pair, client) = migrated(Side::Master).await;
     let both = "select array[gandhi_genghis, gandhi_genghis_level, attraction, attraction_level]
                   from robbie_personality_state where user_id = 'allan'";
     let accepted = [

@@ -25,6 +25,13 @@ async fn bare(side: Side) -> (support::TestPair, Client) {
     (pair, client)
 }
 
+/// A migrated pair and a session on the database of `side`.
+async fn migrated(side: Side) -> (support::TestPair, Client) {
+    let pair = support::pair().await;
+    let client = support::connect(pair.target(side)).await;
+    (pair, client)
+}
+
 /// One value of one row.
 async fn one<T: for<'a> tokio_postgres::types::FromSql<'a>>(client: &Client, sql: &str) -> T {
     client.query_one(sql, &[]).await.unwrap().get(0)

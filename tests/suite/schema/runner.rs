@@ -1,6 +1,6 @@
 //! The runner: order, repetition, dry runs, checksums, failures, locks, privileges.
 
-use super::{bare, migrate, one, support};
+use super::{bare, migrate, migrated, one, support};
 use robbie_console::postgres::{Kind, Side};
 use robbie_console::schema::{self, Migration, Mode, Outcome, Schema, State};
 
@@ -26,8 +26,7 @@ async fn a_clean_database_gets_everything_once_as_an_ordinary_role() {
 #[tokio::test]
 async fn every_foreign_key_is_indexed_and_every_table_has_a_key() {
     for side in [Side::Master, Side::Replica] {
-        let (_pair, mut client) = bare(side).await;
-        migrate(&mut client, side).await.unwrap();
+        let (_pair, client) = migrated(side).await;
         let catalog = robbie_console::postgres::Catalog::read(&client, side).await.unwrap();
         let public: Vec<_> = catalog.tables().filter(|t| t.schema == "public" && t.stores_rows()).collect();
         assert!(public.len() >= 6);

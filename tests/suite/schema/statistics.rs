@@ -1,13 +1,12 @@
 //! The derived columns of conversations: right once, however the messages are written.
 
-use super::{bare, migrate, one};
+use super::{migrated, one};
 use robbie_console::postgres::Side;
 use tokio_postgres::Client;
 
 /// A migrated side with ten conversations of one user.
 async fn ten_conversations(side: Side) -> (super::support::TestPair, Client) {
-    let (pair, mut client) = bare(side).await;
-    migrate(&mut client, side).await.unwrap();
+    let (pair, client) = migrated(side).await;
     let user = match side {
         Side::Master => {
             "insert into users (id, username, email, password_hash) values (gen_random_uuid(), 'allan', 'a@example.com', 'x');
