@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod connect;
+#[cfg(feature = "tui")]
+mod console;
 mod embedded;
 mod floors;
 mod health;
