@@ -12,6 +12,7 @@ pub mod output;
 pub mod queue;
 pub mod schema;
 pub mod status;
+pub mod sync;
 pub mod targets;
 
 pub use exit::Exit;
@@ -126,6 +127,8 @@ pub enum Command {
     Schema(schema::SchemaArgs),
     /// Say whether sync is healthy: both sides, the queue, the engine, and what needs attention.
     Status(status::StatusArgs),
+    /// Run the engine without the console: send the queue, take the master's changes.
+    Sync(sync::SyncArgs),
     /// Look at everything that must be right, and say what to do where it is not.
     Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell.
@@ -162,6 +165,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Fault> {
         Command::Queue(args) => queue::run(args, &Invocation::new(&global)?).await,
         Command::Schema(args) => schema::run(args, &Invocation::new(&global)?).await,
         Command::Status(args) => status::run(&args, &Invocation::new(&global)?).await,
+        Command::Sync(args) => sync::run(&args, &Invocation::new(&global)?).await,
         Command::Doctor(args) => doctor::run(args, &global).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -30,21 +30,36 @@ impl EngineLock {
         if row.get(0) {
             return Ok(Asked::Held(Self { client }));
         }
-        let holder = client
-            .query_opt(
-                "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-                 WHERE l.locktype = 'advisory' AND l.classid::bigint = $1 AND l.objid::bigint = $2 AND l.granted
-                   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
-                &[&i64::from(KEY.0), &i64::from(KEY.1)],
-            )
-            .await
-            .map_err(on_replica)?;
-        Ok(Asked::Taken(holder.map_or_else(|| "an engine that just left".to_owned(), |r| r.get(0))))
+        let holder = holding(&client).await?;
+        Ok(Asked::Taken(holder.unwrap_or_else(|| "an engine that just left".to_owned())))
     }
     /// Shows that the engine lives: others see when its session last ran a statement. Fails when the lock is lost.
     pub async fn beat(&self) -> Result<(), Fault> {
         self.client.batch_execute("SELECT 'cycle'").await.map_err(on_replica)
     }
+}
+
+/// Whose engine works on this replica: the `application_name` of the session that holds the lock.
+pub async fn holder(replica: &Link) -> Result<Option<String>, Fault> {
+    holding(&*replica.session().await?).await
+}
+
+/// Asks the engine that works on this replica for a cycle.
+pub async fn ask(replica: &Link) -> Result<(), Fault> {
+    replica.session().await?.batch_execute("NOTIFY robbie_wake").await.map_err(on_replica)
+}
+
+async fn holding(client: &Client) -> Result<Option<String>, Fault> {
+    let holder = client
+        .query_opt(
+            "SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+                 WHERE l.locktype = 'advisory' AND l.classid::bigint = $1 AND l.objid::bigint = $2 AND l.granted
+                   AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            &[&i64::from(KEY.0), &i64::from(KEY.1)],
+        )
+        .await
+        .map_err(on_replica)?;
+    Ok(holder.map(|r| r.get(0)))
 }
 
 /// The fault of not being the only engine.

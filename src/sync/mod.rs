@@ -20,6 +20,7 @@ mod statements;
 mod tables;
 
 pub use cycle::cycle;
+pub use lock::{ask, holder};
 pub use replay::replay;
 pub use report::{
     CycleOptions, CycleReport, EngineStatus, EntryOutcome, Mode, Outcome, PullReport, PushReport, ReplayOptions,

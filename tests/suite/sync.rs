@@ -1,5 +1,6 @@
 //! The engine against a real pair: push, pull, verdicts, faults, schedule.
 
+mod command;
 mod engine;
 mod fixture;
 mod pull;

@@ -2,6 +2,7 @@
 
 use super::fixture::{ALLAN, Fixture, count, text};
 use crate::support;
+use robbie_console::postgres::{Pair, Side};
 use robbie_console::sync::{self, CycleOptions};
 use uuid::Uuid;
 
@@ -223,4 +224,74 @@ async fn a_row_that_breaks_a_rule_here_is_put_off_and_the_others_come() {
     let pull = f.cycle().await.pull.unwrap();
     assert_eq!((pull.inserted, pull.deferred), (1, 1), "{pull:?}");
     assert!(text(&f.replica, "select reason from robbie_sync.deferred").await.starts_with("refused here: 23505"));
+}
+
+#[tokio::test]
+async fn a_counting_trigger_of_the_application_does_not_count_pulled_rows_twice() {
+    for superuser in [false, true] {
+        let f = Fixture::new().await;
+        // As deployed: adds one per inserted row, whoever inserts it, and knows nothing of us.
+        f.replica
+            .batch_execute(
+                "drop trigger robbie_statistics_insert on code_messages;
+                 create function bump() returns trigger language plpgsql as $$ begin
+                     update code_conversations set message_count = message_count + 1 where id = new.conversation_id; return new; end $$;
+                 create trigger bump after insert on code_messages for each row execute function bump()",
+            )
+            .await
+            .unwrap();
+        let id = Uuid::new_v4();
+        f.conversation(id, "counted").await;
+        f.messages(id, 7).await;
+        let pair = if superuser {
+            let replica = std::sync::Arc::new(robbie_console::postgres::Link::new(f.test.superuser(Side::Replica)));
+            Pair { master: std::sync::Arc::clone(&f.pair.master), replica }
+        } else {
+            f.test.pair()
+        };
+        for _ in 0..2 {
+            sync::cycle(&pair, CycleOptions::default()).await.unwrap();
+            f.master
+                .execute(
+                    "insert into code_messages (conversation_id, role, content) values ($1, 'user', 'theirs')",
+                    &[&id],
+                )
+                .await
+                .unwrap();
+        }
+        sync::cycle(&pair, CycleOptions::default()).await.unwrap();
+        for client in [&f.master, &f.replica] {
+            assert_eq!(
+                text(client, "select message_count from code_conversations").await,
+                "9",
+                "superuser: {superuser}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_parent_that_went_stays_while_unsent_children_point_at_it() {
+    let f = Fixture::new().await;
+    let id = Uuid::new_v4();
+    f.conversation(id, "parent").await;
+    f.cycle().await;
+    f.messages(id, 1).await;
+    f.master.batch_execute("delete from code_conversations").await.unwrap();
+    f.cycle().await;
+    assert_eq!(count(&f.replica, "code_conversations").await + count(&f.replica, "code_messages").await, 2);
+    assert_eq!(
+        text(&f.replica, "select verdict from robbie_sync.entry where state = 'blocked'").await,
+        "waits_for_parent"
+    );
+    assert!(
+        text(&f.replica, "select reason from robbie_sync.deferred").await.starts_with("rows here still point at it")
+    );
+    // The child is given up: then the parent goes too.
+    f.replica
+        .batch_execute("delete from code_messages; delete from pending_sync where synced_at is null")
+        .await
+        .unwrap();
+    f.cycle().await;
+    assert_eq!(f.differences().await, "");
 }

@@ -1,0 +1,278 @@
+//! `robbie sync`: the engine without the console, once or until it is stopped.
+
+use super::{Exit, Invocation, output, targets};
+use crate::postgres::{Fault, Kind, Pair, Side, Target};
+use crate::settings;
+use crate::sync::{self, CycleOptions, CycleReport, Engine, EngineHandle, EngineOptions, EngineStatus};
+use clap::Args;
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+/// Arguments of `robbie sync`.
+#[derive(Args, Debug)]
+pub struct SyncArgs {
+    /// Run one cycle and end. If an engine runs already, it is asked for a cycle instead.
+    #[arg(long)]
+    pub once: bool,
+    /// The longest time between two cycles, such as 30s or 5m.
+    #[arg(long, value_name = "TIME", conflicts_with = "once", value_parser = interval)]
+    pub interval: Option<Duration>,
+    /// Only send the queue.
+    #[arg(long, conflicts_with = "pull_only")]
+    pub push_only: bool,
+    /// Only take the master's changes.
+    #[arg(long)]
+    pub pull_only: bool,
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    settings::file::duration(text).ok_or_else(|| "a time such as 30s or 5m, or a number of seconds".to_owned())
+}
+
+/// One line of `--json`: a cycle of one replica, or why there was none.
+#[derive(Serialize)]
+struct Line<'a> {
+    replica: &'a str,
+    #[serde(flatten)]
+    cycle: Option<&'a CycleReport>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a Fault>,
+}
+
+/// Runs it.
+pub async fn run(args: &SyncArgs, invocation: &Invocation) -> Result<Exit, Fault> {
+    let targets = targets::targets(&invocation.settings)?;
+    if let Some(target) = std::iter::once(&targets.master).chain(&targets.replicas).find(|t| t.read_only) {
+        return Err(Fault::new(Kind::Settings, "syncing writes, and sessions are read-only")
+            .on(target.side)
+            .remedy("leave out --read-only, and `read_only` in the configuration"));
+    }
+    let pairs: Vec<(String, Pair)> =
+        targets.replicas.iter().map(|r| (r.name.clone(), pair(&targets.master, r))).collect();
+    if args.once {
+        return once(args, &pairs, invocation.json).await;
+    }
+    if !invocation.settings.sync_enabled.value {
+        return Err(Fault::new(
+            Kind::Settings,
+            format!("syncing is switched off (from {})", invocation.settings.sync_enabled.origin),
+        )
+        .remedy("set SYNC_ENABLED=true; `robbie sync --once` runs one cycle all the same"));
+    }
+    let options = EngineOptions {
+        interval: args.interval.unwrap_or(invocation.settings.interval.value),
+        push: !args.pull_only,
+        pull: !args.push_only,
+    };
+    until_stopped(&pairs, &options, invocation.json).await
+}
+
+fn pair(master: &Target, replica: &Target) -> Pair {
+    Pair::new(master.clone(), replica.clone())
+}
+
+async fn once(args: &SyncArgs, pairs: &[(String, Pair)], json: bool) -> Result<Exit, Fault> {
+    let mut worst = Exit::Done;
+    for (name, pair) in pairs {
+        let options = CycleOptions { push: !args.pull_only, pull: !args.push_only, ..CycleOptions::default() };
+        let line = Line { replica: name, cycle: None, held_by: None, asked: None, error: None };
+        let exit = match sync::cycle(pair, options).await {
+            Ok(report) => {
+                say(&Line { cycle: Some(&report), ..line }, json)?;
+                judged(&report)
+            }
+            Err(fault) => match sync::holder(&pair.replica).await.ok().flatten() {
+                Some(holder) if fault.kind == Kind::Other => {
+                    sync::ask(&pair.replica).await?;
+                    say(&Line { held_by: Some(&holder), asked: Some(true), ..line }, json)?;
+                    Exit::Attention
+                }
+                _ => {
+                    if json {
+                        say(&Line { error: Some(&fault), ..line }, json)?;
+                    }
+                    output::note(output::describe(&fault));
+                    Exit::of(&fault)
+                }
+            },
+        };
+        worst = worse(worst, exit);
+    }
+    Ok(worst)
+}
+
+async fn until_stopped(pairs: &[(String, Pair)], options: &EngineOptions, json: bool) -> Result<Exit, Fault> {
+    let signals = |kind| signal(kind).map_err(|e| Fault::new(Kind::Local, "signals cannot be heard").because(e));
+    let (mut terminate, mut interrupt) = (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+    let engines: Vec<EngineHandle> =
+        pairs.iter().map(|(_, pair)| Engine::start(pair.clone(), options.clone())).collect();
+    let mut told = JoinSet::new();
+    for ((name, _), engine) in pairs.iter().zip(&engines) {
+        told.spawn(tell(name.clone(), engine.status(), json));
+    }
+    let ended = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        // Telling ends where another engine works already, and where stdout is gone.
+        ended = told.join_next() => ended,
+    };
+    for engine in engines {
+        engine.stop().await;
+    }
+    match ended {
+        Some(Ok(ended)) => ended,
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// Tells of cycles that did something, and of faults as they come and go.
+async fn tell(name: String, mut status: tokio::sync::watch::Receiver<EngineStatus>, json: bool) -> Result<Exit, Fault> {
+    let (mut cycle, mut fault) = (None, None);
+    loop {
+        let now = status.borrow_and_update().clone();
+        let line = Line { replica: &name, cycle: None, held_by: None, asked: None, error: None };
+        if let Some(holder) = &now.held_by {
+            say(&Line { held_by: Some(holder), ..line }, json)?;
+            return Ok(Exit::Attention);
+        }
+        if now.fault != fault {
+            match &now.fault {
+                Some(fault) => output::note(format!("{name}: {fault}")),
+                None => output::note(format!("{name}: goes on")),
+            }
+            fault.clone_from(&now.fault);
+        }
+        if let Some(report) = now.last_cycle.as_ref().filter(|r| cycle != Some(r.started_at)) {
+            cycle = Some(report.started_at);
+            say(&Line { cycle: Some(report), ..line }, json)?;
+        }
+        if status.changed().await.is_err() {
+            return Ok(Exit::Done);
+        }
+    }
+}
+
+fn judged(report: &CycleReport) -> Exit {
+    if !report.faults.is_empty() {
+        Exit::Partial
+    } else if report.needs_attention() {
+        Exit::Attention
+    } else {
+        Exit::Done
+    }
+}
+
+/// The one that says more: unreachable over partly done over attention.
+fn worse(one: Exit, other: Exit) -> Exit {
+    let rank = |e: Exit| match e {
+        Exit::Done => 0,
+        Exit::Attention => 1,
+        Exit::Partial => 2,
+        Exit::Usage => 3,
+        Exit::Unreachable => 4,
+        Exit::Signalled(_) => 5,
+    };
+    if rank(other) > rank(one) { other } else { one }
+}
+
+fn say(line: &Line<'_>, json: bool) -> Result<(), Fault> {
+    if json {
+        let mut bytes = serde_json::to_vec(line)
+            .map_err(|e| Fault::new(Kind::Local, "the cycle could not be written as JSON").because(e))?;
+        bytes.push(b'\n');
+        return output::raw(&bytes);
+    }
+    if let Some(holder) = line.held_by {
+        return output::line(format!(
+            "{}: another engine works on this replica: {holder}{}",
+            output::side_label(Side::Replica, line.replica),
+            if line.asked == Some(true) { "; it was asked for a cycle" } else { "" }
+        ));
+    }
+    let Some(report) = line.cycle else { return Ok(()) };
+    for text in report.faults.iter().chain(&report.warnings) {
+        output::note(format!("{}: {text}", line.replica));
+    }
+    output::line(format!("{}: {}", line.replica, sentence(report)))
+}
+
+/// What a cycle did, in one line.
+fn sentence(report: &CycleReport) -> String {
+    let mut text = String::new();
+    let mut add = |what: &str, n: u64| {
+        if n > 0 {
+            let _ = write!(text, "{}{what} {n}", if text.is_empty() { "" } else { ", " });
+        }
+    };
+    if let Some(push) = &report.push {
+        add("sent", push.applied + push.no_change);
+        add("conflicts settled", push.conflicts);
+        add("failed", push.failed);
+        add("waiting", push.blocked);
+        add("locked out for now", push.later);
+    }
+    if let Some(pull) = &report.pull {
+        add("inserted", pull.inserted);
+        add("updated", pull.updated);
+        add("deleted", pull.deleted);
+        add("put off", pull.deferred);
+        if let Some(why) = &pull.full_because {
+            let _ = write!(text, "{}all rows compared ({why})", if text.is_empty() { "" } else { ", " });
+        }
+    }
+    if text.is_empty() {
+        text.push_str("nothing to do");
+    }
+    format!("{text} ({:.0} ms)", report.duration_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::{PullReport, PushReport};
+    use std::time::SystemTime;
+
+    fn report() -> CycleReport {
+        CycleReport {
+            run_id: None,
+            started_at: SystemTime::UNIX_EPOCH,
+            duration_ms: 12.3,
+            push: Some(PushReport::default()),
+            pull: Some(PullReport::default()),
+            faults: vec![],
+            warnings: vec![],
+        }
+    }
+
+    #[test]
+    fn a_cycle_is_one_sentence_and_its_exit_code_says_how_it_went() {
+        let mut r = report();
+        assert_eq!((sentence(&r).as_str(), judged(&r)), ("nothing to do (12 ms)", Exit::Done));
+        r.push = Some(PushReport { applied: 3, failed: 2, ..PushReport::default() });
+        r.pull = Some(PullReport { updated: 1, ..PullReport::default() });
+        assert_eq!((sentence(&r).as_str(), judged(&r)), ("sent 3, failed 2, updated 1 (12 ms)", Exit::Attention));
+        r.faults.push("master: gone".into());
+        assert_eq!(judged(&r), Exit::Partial);
+        assert_eq!(worse(Exit::Partial, Exit::Attention), Exit::Partial);
+        assert_eq!(worse(Exit::Partial, Exit::Unreachable), Exit::Unreachable);
+    }
+
+    #[test]
+    fn a_line_of_json_is_one_line() {
+        let r = report();
+        let line = Line { replica: "town", cycle: Some(&r), held_by: None, asked: None, error: None };
+        let text = serde_json::to_string(&line).unwrap();
+        assert!(
+            text.starts_with(r#"{"replica":"town","run_id":null,"started_at":"1970-01-01T00:00:00.000Z""#),
+            "{text}"
+        );
+        assert!(!text.contains('\n'));
+    }
+}
