@@ -54,23 +54,19 @@ fn behind(report: &Report) -> String {
 fn worst(report: &Report) -> String {
     let stuck = report.queue.stuck();
     let dearest = report.deductions.first();
-    let about_stuck = dearest.is_none_or(|d| d.queue_filter.is_some());
-    if stuck > 0 && about_stuck {
-        let reasons = match report.queue.reasons.unwrap_or(0) {
-            0 => String::new(),
-            1 => " for 1 reason".to_owned(),
-            n => format!(" for {n} reasons"),
+    if stuck > 0 && dearest.is_none_or(|d| d.queue_filter.is_some()) {
+        let mut others = report.deductions.iter().filter(|d| d.queue_filter.is_none());
+        let rest = match (others.next(), others.count()) {
+            (None, _) => " Everything else is in step.".to_owned(),
+            (Some(one), 0) => format!(" Also: {}.", one.sentence),
+            (Some(_), n) => format!(" {} other things need a look.", n + 1),
         };
-        let verb = if stuck == 1 { "is" } else { "are" };
-        let oldest = report.queue.oldest_age_s.map(|a| format!("; the oldest waits {}", age(a))).unwrap_or_default();
-        let least = if report.queue.at_least { "At least " } else { "" };
-        let others = report.deductions.iter().filter(|d| d.queue_filter.is_none()).count();
-        let rest = match others {
-            0 => " Everything else is in step.".to_owned(),
-            1 => format!(" Also: {}.", first_up(&report.deductions, false)),
-            n => format!(" {n} other things need a look."),
-        };
-        return format!("{least}{} {verb} stuck{reasons}{oldest}.{rest}", entries(stuck));
+        return format!("{}{rest}", stuck_words(report));
+    }
+    if stuck > 0
+        && let Some(first) = dearest
+    {
+        return format!("{}. {}", capital(report, &first.sentence), stuck_words(report));
     }
     match dearest {
         None => "Nothing is wrong.".to_owned(),
@@ -80,14 +76,7 @@ fn worst(report: &Report) -> String {
                 2 => " One more thing needs a look.".to_owned(),
                 n => format!(" {} more things need a look.", n - 1),
             };
-            let mut text = first.sentence.clone();
-            if let Some(c) = text.get(..1) {
-                // A name (code_messages, vengeance) keeps its spelling; a sentence begins with a capital.
-                if !text.split(' ').next().is_some_and(|w| w.contains(['_', ':'])) && !is_name(report, &text) {
-                    text = format!("{}{}", c.to_uppercase(), &text[1..]);
-                }
-            }
-            format!("{text}.{more}")
+            format!("{}.{more}", capital(report, &first.sentence))
         }
     }
 }
@@ -96,13 +85,27 @@ fn is_name(report: &Report, text: &str) -> bool {
     std::iter::once(&report.master).chain(&report.replicas).any(|s| !s.name.is_empty() && text.starts_with(&s.name))
 }
 
-/// The dearest deduction that is (or is not) about entries.
-fn first_up(deductions: &[super::report::Deduction], about_entries: bool) -> String {
-    deductions
-        .iter()
-        .find(|d| d.queue_filter.is_some() == about_entries)
-        .map(|d| d.sentence.clone())
-        .unwrap_or_default()
+/// `37 entries are stuck for 3 reasons; the oldest waits 2 h.`
+fn stuck_words(report: &Report) -> String {
+    let stuck = report.queue.stuck();
+    let reasons = match report.queue.reasons.unwrap_or(0) {
+        0 => String::new(),
+        1 => " for 1 reason".to_owned(),
+        n => format!(" for {n} reasons"),
+    };
+    let verb = if stuck == 1 { "is" } else { "are" };
+    let oldest = report.queue.oldest_age_s.map(|a| format!("; the oldest waits {}", age(a))).unwrap_or_default();
+    let least = if report.queue.at_least { "At least " } else { "" };
+    format!("{least}{} {verb} stuck{reasons}{oldest}.", entries(stuck))
+}
+
+/// A sentence with a capital, unless it begins with the name of a table or a side, which keeps its spelling.
+fn capital(report: &Report, text: &str) -> String {
+    let name = text.split(' ').next().is_some_and(|word| word.contains(['_', ':'])) || is_name(report, text);
+    match text.chars().next() {
+        Some(first) if !name => format!("{}{}", first.to_uppercase(), &text[first.len_utf8()..]),
+        _ => text.to_owned(),
+    }
 }
 
 #[cfg(test)]

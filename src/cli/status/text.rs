@@ -97,13 +97,24 @@ fn sides(paper: &mut Paper, report: &Report) {
             continue;
         }
         paper.line(&facts(side).join(" · "), Ink::Plain);
-        for missing in &side.missing {
-            let what = if missing.refused { "may not be read" } else { "is missing" };
-            paper.line(&format!("{:LABEL$} {} {what} → {}", "", missing.object, missing.remedy), Ink::Warn);
-        }
+        missing(paper, side);
         for unchecked in &side.unchecked {
             paper.line(&format!("{:LABEL$} not checked: {unchecked}", ""), Ink::Warn);
         }
+    }
+}
+
+/// What a side lacks, a line for each command that puts it right.
+fn missing(paper: &mut Paper, side: &SideHealth) {
+    let mut remedies: Vec<&str> = side.missing.iter().map(|m| m.remedy.as_str()).collect();
+    remedies.dedup();
+    for remedy in remedies {
+        let of: Vec<_> = side.missing.iter().filter(|m| m.remedy == remedy).collect();
+        let names: Vec<&str> = of.iter().take(4).map(|m| m.object.as_str()).collect();
+        let more = if of.len() > 4 { format!(" and {} more", of.len() - 4) } else { String::new() };
+        let refused = of.first().is_some_and(|m| m.refused);
+        let what = if refused { "may not be read" } else { "missing" };
+        paper.line(&format!("{:LABEL$} {what}: {}{more} → {remedy}", "", names.join(", ")), Ink::Warn);
     }
 }
 

@@ -99,7 +99,7 @@ fn share(height: u16, width: u16, tables: u16, deductions: u16, banners: u16, gr
     let some = if height < 10 { deductions.min(2) } else { deductions.min(3) };
     rows.deductions = take(&mut left, some, 0);
     rows.banners = if height >= 9 { take(&mut left, banners, rows.gap) } else { 0 };
-    rows.tables = take(&mut left, if height >= 9 { tables + 1 } else { tables }, rows.gap);
+    rows.tables = take(&mut left, if height >= 8 { tables + 1 } else { tables }, rows.gap);
     if height >= 11 {
         let want = if width >= 100 { 2 } else { 4 };
         let sides = if height >= 14 { want } else { 2 };
@@ -141,7 +141,9 @@ fn column(
     for (i, banner) in banners.iter().take(usize::from(place.height)).enumerate() {
         prose::banner(scene, Rect { y: place.y + i as u16, height: 1, ..place }, banner);
     }
-    table(pane, report, scene, next(rows.tables, rows.gap), view);
+    // Where only data fit, the heads give their row to them.
+    let heads = area.height >= 8;
+    table(pane, report, scene, next(rows.tables, rows.gap), view, heads);
     graphs(pane, report, scene, next(rows.graphs, rows.gap));
     deductions_list(pane, report, scene, next(rows.deductions, u16::from(rows.cycles > 0)), view);
     cycles(report, scene, next(rows.cycles, 0), view);
@@ -234,11 +236,10 @@ fn pieces(scene: &mut Scene<'_>, area: Rect, title: &Piece, pieces: &[Piece]) {
     prose::line(scene, area, &line);
 }
 
-fn table(pane: &Health, report: &Report, scene: &mut Scene<'_>, area: Rect, view: &mut View) {
+fn table(pane: &Health, report: &Report, scene: &mut Scene<'_>, area: Rect, view: &mut View, heads: bool) {
     let area = Rect { width: area.width.min(WIDEST), ..area };
     let stale = Stale { master: pane.is_lost(Side::Master), replica: pane.is_lost(Side::Replica) };
-    // Where only data fit, the heads give their row to them.
-    let (shown, columns) = columns::columns(area.width, scene.buf.area.height >= 9);
+    let (shown, columns) = columns::columns(area.width, heads);
     let row = |i: usize| {
         let table = &report.tables[i];
         let changed = |column| pane.changed.iter().any(|c| c.column == column && c.table == table.name);
