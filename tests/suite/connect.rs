@@ -1,5 +1,6 @@
 //! Getting in, being refused, being lost and coming back.
 
+mod commands;
 mod proxy;
 mod tls;
 
