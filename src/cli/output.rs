@@ -1,5 +1,6 @@
 //! What commands print: documents on stdout, everything else on stderr, and a closed pipe ends quietly.
 
+use crate::observe;
 use crate::postgres::{Fault, Kind, Side};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -32,7 +33,7 @@ pub fn raw(bytes: &[u8]) -> Result<(), Fault> {
 
 /// Says something about the progress of the work on stderr.
 pub fn note(text: impl AsRef<str>) {
-    let mut safe = printable(text.as_ref());
+    let mut safe = printable(&observe::redact(text.as_ref()));
     safe.push('\n');
     // Nothing can be said about a stderr that is gone.
     let _ = io::stderr().lock().write_all(safe.as_bytes());
@@ -69,7 +70,7 @@ pub fn printable(text: &str) -> String {
 
 /// Shows a fault: for people on stderr, and with `--json` as a document on stdout too.
 pub fn fault(fault: &Fault, as_json: bool) {
-    tracing::error!(kind = ?fault.kind, sqlstate = fault.sqlstate, object = fault.object, "{fault}");
+    tracing::error!(kind = ?fault.kind, sqlstate = fault.sqlstate, object = fault.object, "{}", observe::redact(&fault.to_string()));
     note(describe(fault));
     if as_json {
         // The fault that is being shown matters more than a stdout that cannot be written.
