@@ -1,10 +1,11 @@
 //! One folder per screen, and the registry: a pane is a `mod` line and a row here.
 
 pub mod health;
+pub mod queue;
 
 use crate::ui::host::Registration;
 
 /// Every pane, in the order of the tabs.
 pub fn registry() -> Vec<Registration> {
-    vec![Registration::of::<health::Health>()]
+    vec![Registration::of::<health::Health>(), Registration::of::<queue::Queue>()]
 }

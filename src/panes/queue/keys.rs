@@ -1,0 +1,93 @@
+//! What a person can mean in this pane, with the default keys.
+
+use crate::queue::SortBy;
+use crate::ui::ActionSpec;
+
+/// What a person means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Type a filter.
+    Filter,
+    /// Replay the selected or marked entries, after a dry run and a question.
+    Replay,
+    /// Say what a replay would do.
+    DryRun,
+    /// Mark or unmark the selected entry.
+    Mark,
+    /// Mark everything between the last mark and the cursor.
+    MarkRange,
+    /// Take all marks away.
+    Unmark,
+    /// The next choice of states.
+    NextStates,
+    /// Copy the id.
+    CopyId,
+    /// Copy the whole entry.
+    CopyEntry,
+    /// Read again.
+    Refresh,
+    /// Go to a percentage of the list.
+    Jump,
+    /// Sort.
+    Sort(SortBy),
+}
+
+const fn spec(
+    action: Action,
+    name: &'static str,
+    keys: &'static [&'static str],
+    short: &'static str,
+    help: &'static str,
+) -> ActionSpec<Action> {
+    ActionSpec { action, name, keys, short, help }
+}
+
+/// The table.
+pub(super) const ACTIONS: &[ActionSpec<Action>] = &[
+    spec(
+        Action::Filter,
+        "filter",
+        &["/"],
+        "filter",
+        "Filter the entries: words, field:value, data.path:value, age>1h, OR, !, ( )",
+    ),
+    spec(
+        Action::Replay,
+        "replay",
+        &["r"],
+        "replay",
+        "Replay the selected entry, or the marked ones: first dry, then it asks",
+    ),
+    spec(Action::DryRun, "dry-run", &["d"], "dry run", "Say what a replay would do, and undo it"),
+    spec(Action::Mark, "mark", &["space"], "mark", "Mark or unmark the selected entry"),
+    spec(Action::MarkRange, "mark-range", &["ctrl-space"], "mark range", "Mark from the last mark to here"),
+    spec(Action::Unmark, "unmark", &["u"], "unmark", "Take all marks away"),
+    spec(
+        Action::NextStates,
+        "states",
+        &["t"],
+        "states",
+        "Show open, pending, failed, blocked, synced or all entries (also ← →)",
+    ),
+    spec(Action::CopyId, "copy-id", &["y"], "copy id", "Copy the entry's id"),
+    spec(Action::CopyEntry, "copy-entry", &["Y"], "copy entry", "Copy the whole entry as JSON"),
+    spec(Action::Refresh, "refresh", &["R"], "refresh", "Read the queue again now"),
+    spec(Action::Jump, "jump", &["%"], "jump", "Go to a percentage of the list"),
+    spec(Action::Sort(SortBy::Time), "sort-age", &["A"], "by age", "Sort by age; again to reverse"),
+    spec(Action::Sort(SortBy::Table), "sort-table", &["N"], "by table", "Sort by the table's name; again to reverse"),
+    spec(
+        Action::Sort(SortBy::Operation),
+        "sort-operation",
+        &["O"],
+        "by operation",
+        "Sort by operation; again to reverse",
+    ),
+    spec(Action::Sort(SortBy::State), "sort-state", &["S"], "by state", "Sort by state; again to reverse"),
+    spec(
+        Action::Sort(SortBy::Attempts),
+        "sort-tries",
+        &["C"],
+        "by tries",
+        "Sort by the count of tries; again to reverse",
+    ),
+];

@@ -1,0 +1,354 @@
+//! The Queue pane: what is stuck and why, entry by entry, and getting it through.
+//!
+//! It opens on the reasons; Enter goes in, Esc comes back by one level. State is here, what changes it in `steps` (a
+//! person) and `answers` (a database), what is drawn in `view` and `inside`, what is asked in `work`.
+
+mod answers;
+mod empty;
+mod inside;
+mod keys;
+mod moves;
+mod payload;
+#[cfg(test)]
+mod samples;
+mod steps;
+#[cfg(test)]
+mod tests;
+mod typing;
+mod view;
+mod window;
+mod work;
+
+use crate::postgres::Fault;
+use crate::queue::detail::Detail;
+use crate::queue::filter::FilterError;
+use crate::queue::groups::Groups;
+use crate::queue::images::Image;
+use crate::queue::store::{Pulse, Total};
+use crate::queue::{Anchor, Scope, Shape, State};
+use crate::sync::EntryOutcome;
+use crate::ui::field::Field;
+use crate::ui::format::{count, plural};
+use crate::ui::{ActionSpec, Answer, Effect, Input, Job, Links, Now, Pane, Policy, Scene, Services, Step};
+use ratatui::layout::{Rect, Size};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+use window::Window;
+
+pub use keys::Action;
+pub use view::View;
+pub use window::Edge;
+pub use work::{Command, Message, Then};
+
+/// Between two looks at the queue while the pane is on the screen.
+const REFRESH: Duration = Duration::from_secs(3);
+/// What is not looked at for so long is drawn as stale.
+const STALE: Duration = Duration::from_secs(20);
+
+/// The level that is open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Level {
+    /// Why entries are stuck.
+    #[default]
+    Groups,
+    /// Entries.
+    List,
+    /// One entry.
+    Entry,
+}
+
+/// A choice of states.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Tab {
+    #[default]
+    Open,
+    Pending,
+    Failed,
+    Blocked,
+    Synced,
+    All,
+}
+
+impl Tab {
+    const ALL: [Self; 6] = [Self::Open, Self::Pending, Self::Failed, Self::Blocked, Self::Synced, Self::All];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Pending => "pending",
+            Self::Failed => "failed",
+            Self::Blocked => "blocked",
+            Self::Synced => "synced",
+            Self::All => "all",
+        }
+    }
+    fn states(self) -> Vec<State> {
+        match self {
+            Self::Open => State::OPEN.to_vec(),
+            Self::Pending => vec![State::Pending],
+            Self::Failed => vec![State::Failed],
+            Self::Blocked => vec![State::Blocked],
+            Self::Synced => vec![State::Synced],
+            Self::All => State::ALL.to_vec(),
+        }
+    }
+}
+
+/// What is being typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Typing {
+    /// A filter.
+    Filter,
+    /// A percentage to go to.
+    Jump,
+}
+
+/// One entry, as far as it was read.
+#[derive(Debug, Default)]
+struct Inside {
+    id: Option<Uuid>,
+    /// The entry went away while it was shown.
+    gone: bool,
+    detail: Option<Box<Detail>>,
+    images: Option<Box<[Result<Image, Fault>; 2]>>,
+    /// What a dry run said.
+    predicted: Option<Result<EntryOutcome, Fault>>,
+    section: Section,
+    /// The first line shown of the section.
+    scroll: usize,
+}
+
+/// A part of an entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Section {
+    /// The images side by side.
+    #[default]
+    Rows,
+    /// The payload as JSON.
+    Payload,
+    /// The tries and the chain.
+    Tries,
+}
+
+impl Section {
+    const ALL: [Self; 3] = [Self::Rows, Self::Payload, Self::Tries];
+}
+
+/// The pane's state.
+#[derive(Default)]
+pub struct Queue {
+    links: Option<Arc<Links>>,
+    size: Size,
+    shown: bool,
+    /// Whether a person did anything yet: until then the groups may come to the front.
+    touched: bool,
+    level: Level,
+    shape: Option<Shape>,
+    /// Why the queue cannot be read.
+    fault: Option<Fault>,
+    loading: bool,
+    /// The question whose answer is awaited; an answer to another is late and dropped.
+    question: u64,
+    pulse: Option<Pulse>,
+    read_at: Option<Duration>,
+
+    groups: Option<Groups>,
+    groups_cost: Duration,
+    groups_at: Duration,
+    reason: usize,
+
+    tab: Tab,
+    scope: Scope,
+    window: Window,
+    growing: bool,
+    /// The row under the cursor when rows were asked for again.
+    refreshing: Option<Uuid>,
+    rows: u16,
+    total: Option<Total>,
+    matching: Option<i64>,
+    count_cost: Duration,
+    counted_at: Duration,
+    oldest_s: Option<i64>,
+    marks: BTreeSet<Uuid>,
+    last_mark: Option<Uuid>,
+
+    filter: Field,
+    jump: Field,
+    typing: Option<Typing>,
+    /// The filter that was in force when typing began.
+    before_typing: String,
+    filter_error: Option<FilterError>,
+
+    inside: Inside,
+    busy: bool,
+}
+
+impl Queue {
+    /// Reads the list from the start (or another end), as a new question.
+    fn ask(&mut self, anchor: Anchor) -> Effect<Command> {
+        self.question += 1;
+        self.loading = true;
+        self.growing = false;
+        let (question, scope) = (self.question, Box::new(self.scope.clone()));
+        Effect::Run(match &self.shape {
+            Some(shape) => Command::Page { question, shape: shape.clone(), scope, anchor, edge: None },
+            None => Command::Open { question, scope, anchor },
+        })
+    }
+
+    /// The list changed: reads it from its beginning and counts it.
+    fn relist(&mut self) -> Step<Self> {
+        self.matching = None;
+        self.scope.states = self.tab.states();
+        let mut effects = vec![self.ask(Anchor::First)];
+        effects.extend(self.recount());
+        effects
+    }
+
+    fn recount(&self) -> Option<Effect<Command>> {
+        let shape = self.shape.clone()?;
+        Some(Effect::Run(Command::Count { question: self.question, shape, scope: Box::new(self.scope.clone()) }))
+    }
+
+    /// The next page, if the cursor is near an edge.
+    fn prefetch(&mut self) -> Step<Self> {
+        let (Some(shape), Some((edge, anchor)), false) = (&self.shape, self.window.wants(), self.growing) else {
+            return Vec::new();
+        };
+        self.growing = true;
+        let (shape, scope) = (shape.clone(), Box::new(self.scope.clone()));
+        vec![Effect::Run(Command::Page { question: self.question, shape, scope, anchor, edge: Some(edge) })]
+    }
+
+    /// Whether list and entry stand side by side.
+    fn is_wide(&self) -> bool {
+        self.size.width >= 130
+    }
+
+    fn replica_is_up(&self) -> bool {
+        self.links.as_ref().is_some_and(|links| links.replica.is_up())
+    }
+
+    fn replica_is_down(&self) -> bool {
+        self.links.as_ref().is_some_and(|links| steps::is_down(&links.replica))
+    }
+
+    /// Whether what is shown was not confirmed lately.
+    fn is_stale(&self, now: Now) -> bool {
+        let old = self.read_at.is_some_and(|at| now.uptime.saturating_sub(at) > STALE);
+        self.read_at.is_some() && (old || self.links.is_some() && !self.replica_is_up())
+    }
+
+    /// How old an entry is now.
+    fn age_of(at: Duration, age_s: Option<i64>, now: Now) -> Option<Duration> {
+        let seconds = u64::try_from(age_s?).unwrap_or(0);
+        Some(Duration::from_secs(seconds) + now.uptime.saturating_sub(at))
+    }
+
+    /// The entries an action is meant for: the marked ones, else the selected one.
+    fn targets(&self) -> Vec<Uuid> {
+        match self.level {
+            Level::Groups => Vec::new(),
+            Level::Entry => self.inside.id.into_iter().collect(),
+            Level::List if !self.marks.is_empty() => self.marks.iter().copied().collect(),
+            Level::List => self.window.selected().map(|entry| entry.id).into_iter().collect(),
+        }
+    }
+}
+
+impl Pane for Queue {
+    type Action = Action;
+    type Command = Command;
+    type Message = Message;
+    type View = View;
+
+    const NAME: &'static str = "queue";
+    const TITLE: &'static str = "Queue";
+
+    fn actions() -> &'static [ActionSpec<Action>] {
+        keys::ACTIONS
+    }
+
+    fn update(&mut self, input: Input<Action, Message>, now: Now) -> Step<Self> {
+        match input {
+            Input::Message(message) => self.told(message, now),
+            input => self.step(input, now),
+        }
+    }
+
+    fn draw(&self, scene: &mut Scene<'_>, area: Rect, view: &mut View) {
+        view::draw(self, scene, area, view);
+    }
+
+    fn policy(command: &Command) -> Policy {
+        match command {
+            Command::Open { .. } | Command::Page { .. } => Policy::Read("queue-page"),
+            Command::Refresh { .. } => Policy::Read("queue-refresh"),
+            Command::Groups { .. } => Policy::Read("queue-groups"),
+            Command::Count { .. } => Policy::Read("queue-count"),
+            Command::Detail { .. } => Policy::Read("queue-entry"),
+            Command::Copy { .. } => Policy::Read("queue-copy"),
+            Command::Dry { .. } => Policy::Read("queue-dry-run"),
+            Command::Replay { .. } => Policy::Write,
+        }
+    }
+
+    async fn perform(command: Command, services: Arc<Services>, job: Job<Message>) -> Message {
+        work::perform(command, &services, job).await
+    }
+
+    fn label(command: &Command) -> String {
+        match command {
+            Command::Open { .. } | Command::Page { .. } | Command::Refresh { .. } => "reading entries".to_owned(),
+            Command::Groups { .. } => "grouping failures".to_owned(),
+            Command::Count { .. } => "counting entries".to_owned(),
+            Command::Detail { .. } | Command::Copy { .. } => "reading the entry".to_owned(),
+            Command::Dry { ids, .. } => format!("dry run of {}", plural(ids.len() as u64, "entry", "entries")),
+            Command::Replay { ids, .. } => format!("replaying {}", plural(ids.len() as u64, "entry", "entries")),
+        }
+    }
+
+    fn badge(&self) -> Option<String> {
+        let stuck = self.groups.as_ref()?.entries;
+        (stuck > 0).then(|| count(stuck.unsigned_abs()))
+    }
+
+    fn answer(&self, now: Now) -> Answer {
+        view::answer(self, now)
+    }
+
+    fn breadcrumb(&self) -> Vec<String> {
+        let mut levels = Vec::new();
+        if self.level != Level::Groups {
+            let reason = self.scope.members.as_ref().and_then(|members| {
+                let group = self.groups.as_ref()?.groups.iter().find(|group| group.id == members.id)?;
+                let code = group.diagnosis.sqlstate.clone().unwrap_or_else(|| group.diagnosis.name.to_owned());
+                Some(format!("{code} {}", group.table))
+            });
+            levels.push(reason.unwrap_or_else(|| format!("{} entries", self.tab.name())));
+            if !self.scope.filter.is_everything() {
+                levels.push(format!("/{}", self.scope.filter));
+            }
+        }
+        if self.level == Level::Entry {
+            levels.push(self.inside.id.map(|id| id.to_string()).unwrap_or_default());
+        }
+        levels
+    }
+
+    fn text_focus(&self) -> bool {
+        self.typing.is_some()
+    }
+
+    fn footer(&self) -> Vec<Action> {
+        match self.level {
+            Level::Groups => vec![Action::Filter, Action::Refresh],
+            Level::List => {
+                vec![Action::Replay, Action::DryRun, Action::Mark, Action::Filter, Action::NextStates, Action::CopyId]
+            }
+            Level::Entry => vec![Action::Replay, Action::DryRun, Action::CopyId, Action::CopyEntry],
+        }
+    }
+}

@@ -1,0 +1,365 @@
+//! What a person does, and what the clock and the links say.
+
+use super::{Action, Command, Inside, Level, Queue, REFRESH, Tab, Then, Typing, view};
+use crate::postgres::LinkStatus;
+use crate::queue::{Anchor, Filter, Scope, Sort, SortBy, filter};
+use crate::ui::pane::LinkView;
+use crate::ui::{Effect, Input, Level as Weight, Links, Move, Now, Pane, Step};
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// So long the cursor rests before the entry beside the list is read.
+const PEEK: Duration = Duration::from_millis(90);
+/// So much of the time may go into counting and grouping again.
+const SHARE: u32 = 20;
+
+impl Queue {
+    pub(super) fn step(&mut self, input: Input<Action, <Self as Pane>::Message>, now: Now) -> Step<Self> {
+        match input {
+            Input::Action(action) => {
+                self.touched = true;
+                self.act(action, now)
+            }
+            Input::Move(step) => {
+                self.touched = true;
+                self.moved(step)
+            }
+            Input::Open => {
+                self.touched = true;
+                self.open()
+            }
+            Input::Back => self.back(),
+            Input::Key(chord) => self.key(chord),
+            Input::Paste(text) => self.paste(&text),
+            Input::Click { zone, index, double } => self.click(zone, index, double),
+            Input::Scroll { lines, .. } => self.scroll(i64::from(lines)),
+            Input::Timer(id) => self.timer(id, now),
+            Input::Shown => {
+                self.shown = true;
+                let mut effects = vec![Effect::Timer { id: "refresh", after: REFRESH }];
+                effects.extend(if self.shape.is_some() { self.refresh(now) } else { self.first_read() });
+                effects
+            }
+            Input::Hidden => {
+                self.shown = false;
+                vec![Effect::StopTimer("refresh"), Effect::StopTimer("peek")]
+            }
+            Input::LinksChanged(links) => self.links_changed(links, now),
+            Input::EngineChanged(status) if self.shown && !status.busy => self.refresh(now),
+            Input::Resized(size) => {
+                self.size = size;
+                self.peek()
+            }
+            Input::Viewport { zone: view::ENTRIES | view::REASONS, rows } => {
+                self.rows = rows;
+                Vec::new()
+            }
+            Input::Routed(route) => self.routed(route.filter.as_deref()),
+            _ => Vec::new(),
+        }
+    }
+
+    fn first_read(&mut self) -> Step<Self> {
+        if self.loading || self.replica_is_down() { Vec::new() } else { vec![self.ask(Anchor::First)] }
+    }
+
+    fn links_changed(&mut self, links: Arc<Links>, now: Now) -> Step<Self> {
+        let before = self.links.replace(links);
+        let links = self.links.as_ref().map(|links| (links.replica.name.clone(), links.replica.is_up()));
+        let was = before.map(|links| (links.replica.name.clone(), links.replica.is_up()));
+        let (Some((name, up)), was) = (links, was) else { return Vec::new() };
+        if was.as_ref().is_some_and(|(old, _)| *old != name) {
+            // Another replica: another queue.
+            let kept = Self { links: self.links.take(), size: self.size, shown: self.shown, ..Self::default() };
+            *self = Self { question: self.question + 1, ..kept };
+            return self.first_read();
+        }
+        let came = up && was.is_none_or(|(_, was)| !was);
+        match (came, self.shape.is_some()) {
+            (true, true) => {
+                self.pulse = None;
+                self.refresh(now)
+            }
+            (true, false) => {
+                self.loading = false;
+                self.first_read()
+            }
+            (false, _) => Vec::new(),
+        }
+    }
+
+    fn timer(&mut self, id: &'static str, now: Now) -> Step<Self> {
+        match id {
+            "refresh" if self.shown => {
+                let mut effects = vec![Effect::Timer { id: "refresh", after: REFRESH }];
+                if !self.replica_is_down() {
+                    effects.extend(if self.shape.is_some() { self.refresh(now) } else { self.first_read() });
+                }
+                effects
+            }
+            "filter" => self.follow_filter(),
+            "peek" => self.look(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Looks again, without moving anything.
+    pub(super) fn refresh(&mut self, _now: Now) -> Step<Self> {
+        let Some(shape) = self.shape.clone() else { return self.first_read() };
+        let (anchor, from_start) = self.window.around();
+        self.refreshing = self.window.selected().map(|entry| entry.id);
+        vec![Effect::Run(Command::Refresh {
+            question: self.question,
+            shape,
+            scope: Box::new(self.scope.clone()),
+            anchor,
+            from_start,
+            pulse: self.pulse.clone(),
+        })]
+    }
+
+    /// What else should be read after the queue was written to: groups and count, as often as they are cheap.
+    pub(super) fn follow_up(&mut self, now: Now) -> Step<Self> {
+        let mut effects = Vec::new();
+        if let Some(shape) = &self.shape
+            && now.uptime.saturating_sub(self.groups_at) >= self.groups_cost * SHARE
+        {
+            effects.push(Effect::Run(Command::Groups { shape: shape.clone() }));
+        }
+        if now.uptime.saturating_sub(self.counted_at) >= self.count_cost * SHARE {
+            effects.extend(self.recount());
+        }
+        effects
+    }
+
+    fn routed(&mut self, text: Option<&str>) -> Step<Self> {
+        self.touched = true;
+        let Some(text) = text else { return Vec::new() };
+        match filter::parse(text) {
+            Ok(filter) => {
+                self.level = Level::List;
+                self.tab = Tab::Open;
+                self.filter.set(text);
+                self.scope = Scope { filter, ..Scope::default() };
+                self.relist()
+            }
+            Err(error) => vec![Effect::toast(Weight::Warn, format!("The filter was not understood: {error}"))],
+        }
+    }
+
+    fn act(&mut self, action: Action, now: Now) -> Step<Self> {
+        match action {
+            Action::Filter => {
+                if self.level == Level::Groups {
+                    self.enter_list(None);
+                }
+                self.level = Level::List;
+                self.before_typing = self.filter.text().to_owned();
+                self.typing = Some(Typing::Filter);
+                if self.window.is_empty() && self.shape.is_some() { self.relist() } else { Vec::new() }
+            }
+            Action::Jump if self.level == Level::List => {
+                self.jump.set("");
+                self.typing = Some(Typing::Jump);
+                Vec::new()
+            }
+            Action::Replay => self.dry(Then::Ask),
+            Action::DryRun => self.dry(Then::Tell),
+            Action::Mark if self.level == Level::List => {
+                if let Some(id) = self.window.selected().map(|entry| entry.id) {
+                    if !self.marks.remove(&id) {
+                        self.marks.insert(id);
+                    }
+                    self.last_mark = Some(id);
+                }
+                self.moved(Move::Down)
+            }
+            Action::MarkRange if self.level == Level::List => self.mark_range(),
+            Action::Unmark => {
+                self.marks.clear();
+                Vec::new()
+            }
+            Action::NextStates if self.level == Level::List => self.turn(1),
+            Action::NextStates if self.level == Level::Groups => {
+                self.enter_list(None);
+                self.relist()
+            }
+            Action::CopyId => self.targets().first().map_or_else(Vec::new, |_| {
+                let ids: Vec<String> = self.targets().iter().map(Uuid::to_string).collect();
+                vec![Effect::Copy(ids.join("\n"))]
+            }),
+            Action::CopyEntry => match (self.targets().first(), self.shape.clone()) {
+                (Some(id), Some(shape)) => vec![Effect::Run(Command::Copy { shape, id: *id })],
+                _ => Vec::new(),
+            },
+            Action::Refresh => {
+                self.pulse = None;
+                let mut effects = if self.fault.is_some() {
+                    self.shape = None;
+                    self.loading = false;
+                    self.first_read()
+                } else {
+                    self.refresh(now)
+                };
+                effects.extend(self.look());
+                effects
+            }
+            Action::Sort(by) if self.level == Level::List => self.sort(by),
+            _ => Vec::new(),
+        }
+    }
+
+    fn sort(&mut self, by: SortBy) -> Step<Self> {
+        let descending = self.scope.sort.by == by && !self.scope.sort.descending;
+        self.scope.sort = Sort { by, descending };
+        self.relist()
+    }
+
+    pub(super) fn turn(&mut self, by: isize) -> Step<Self> {
+        let at = Tab::ALL.iter().position(|tab| *tab == self.tab).unwrap_or(0) as isize;
+        self.tab = Tab::ALL[(at + by).rem_euclid(Tab::ALL.len() as isize) as usize];
+        self.scope.members = None;
+        self.relist()
+    }
+
+    fn mark_range(&mut self) -> Step<Self> {
+        let ids: Vec<Uuid> = self.window.entries().map(|entry| entry.id).collect();
+        let Some(here) = self.window.index() else { return Vec::new() };
+        let from = self.last_mark.and_then(|id| ids.iter().position(|other| *other == id)).unwrap_or(here);
+        self.marks.extend(&ids[from.min(here)..=from.max(here)]);
+        self.last_mark = ids.get(here).copied();
+        Vec::new()
+    }
+
+    /// Tries what is selected dry; what for, the answer says.
+    fn dry(&mut self, then: Then) -> Step<Self> {
+        let ids = self.targets();
+        if ids.is_empty() {
+            let words = "Enter shows the entries of a reason; there they are replayed, one or the marked ones";
+            return vec![Effect::toast(Weight::Info, words)];
+        }
+        if let Some(refusal) = self.refusal() {
+            return vec![refusal];
+        }
+        if self.busy {
+            return vec![Effect::toast(Weight::Info, "A replay is under way")];
+        }
+        vec![Effect::Run(Command::Dry { ids, then })]
+    }
+
+    /// Why nothing can be replayed here.
+    fn refusal(&self) -> Option<Effect<Command>> {
+        if self.shape.as_ref().is_some_and(|shape| !shape.migrated) {
+            let words = "This replica can be read, but not replayed from: it keeps no state per entry yet. \
+                         `robbie schema migrate --target replica` adds it (20-sync-infrastructure)";
+            return Some(Effect::toast(Weight::Warn, words));
+        }
+        let links = self.links.as_ref()?;
+        if is_down(&links.master) {
+            return Some(Effect::toast(Weight::Warn, "The master is not connected: nothing can be tried now"));
+        }
+        (is_read_only(&links.master) || is_read_only(&links.replica))
+            .then(|| Effect::toast(Weight::Warn, "This session is read-only: nothing can be replayed"))
+    }
+
+    fn enter_list(&mut self, reason: Option<usize>) {
+        let group = reason.and_then(|n| self.groups.as_ref()?.groups.get(n));
+        self.level = Level::List;
+        self.scope = Scope { members: group.map(|group| group.members.clone()), ..Scope::default() };
+        self.tab = Tab::Open;
+        self.filter.set("");
+        self.filter_error = None;
+        self.marks.clear();
+    }
+
+    pub(super) fn open(&mut self) -> Step<Self> {
+        match self.level {
+            Level::Groups => {
+                let any = self.groups.as_ref().is_some_and(|groups| !groups.groups.is_empty());
+                self.enter_list(any.then_some(self.reason));
+                self.relist()
+            }
+            Level::List => {
+                let Some(id) = self.window.selected().map(|entry| entry.id) else { return Vec::new() };
+                self.level = Level::Entry;
+                if self.inside.id != Some(id) {
+                    self.inside = Inside { id: Some(id), ..Inside::default() };
+                }
+                let mut effects = self.look();
+                effects.extend(self.predict());
+                effects
+            }
+            Level::Entry => self.move_inside(Move::Right),
+        }
+    }
+
+    /// One level out.
+    fn back(&mut self) -> Step<Self> {
+        match self.level {
+            Level::Entry => {
+                self.level = Level::List;
+                Vec::new()
+            }
+            Level::List if !self.scope.filter.is_everything() => {
+                self.filter.set("");
+                self.set_filter(Filter::everything())
+            }
+            Level::List => {
+                self.level = Level::Groups;
+                if let Some(members) = self.scope.members.take() {
+                    let groups = self.groups.as_ref().map(|groups| &groups.groups);
+                    let at = groups.and_then(|groups| groups.iter().position(|group| group.id == members.id));
+                    self.reason = at.unwrap_or(self.reason);
+                }
+                self.marks.clear();
+                Vec::new()
+            }
+            Level::Groups => Vec::new(),
+        }
+    }
+
+    /// Reads the entry beside the list when the cursor has come to rest.
+    pub(super) fn peek(&self) -> Step<Self> {
+        if self.level == Level::List && self.is_wide() {
+            return vec![Effect::Timer { id: "peek", after: PEEK }];
+        }
+        Vec::new()
+    }
+
+    /// Reads the entry under the cursor in full.
+    pub(super) fn look(&mut self) -> Step<Self> {
+        let wanted = match self.level {
+            Level::Groups => None,
+            Level::List if !self.is_wide() => None,
+            Level::List => self.window.selected().map(|entry| entry.id),
+            Level::Entry => self.inside.id,
+        };
+        let (Some(id), Some(shape)) = (wanted, self.shape.clone()) else { return Vec::new() };
+        if self.inside.id != Some(id) {
+            self.inside = Inside { id: Some(id), section: self.inside.section, ..Inside::default() };
+        }
+        vec![Effect::Run(Command::Detail { shape, id })]
+    }
+
+    /// Asks a dry run for the row as it would become.
+    fn predict(&self) -> Step<Self> {
+        let open = self.window.selected().is_some_and(|entry| entry.state != crate::queue::State::Synced);
+        let able = self.shape.as_ref().is_some_and(|shape| shape.migrated)
+            && self.links.as_ref().is_some_and(|links| !is_down(&links.master) && !is_read_only(&links.master));
+        match self.inside.id {
+            Some(id) if open && able => vec![Effect::Run(Command::Dry { ids: vec![id], then: Then::Show })],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// Whether it is known that nobody answers there; a link that is only about to be made is not down.
+pub(super) fn is_down(link: &LinkView) -> bool {
+    matches!(link.status, LinkStatus::Down { .. })
+}
+
+/// Whether no write is possible, by the server or because it was asked for.
+fn is_read_only(link: &LinkView) -> bool {
+    link.read_only || matches!(link.status, LinkStatus::Up { read_only: true, .. })
+}
