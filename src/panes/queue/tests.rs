@@ -19,6 +19,7 @@ fn link(side: Side, up: bool) -> LinkView {
             tls: false,
             verified: false,
             role: "robbie".into(),
+            pid: 1,
             superuser: false,
             in_recovery: false,
             read_only: false,
