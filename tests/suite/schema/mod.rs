@@ -3,6 +3,7 @@
 mod catalog;
 mod cli;
 mod deployed_master;
+mod deployed_pair;
 mod deployed_replica;
 mod runner;
 mod statistics;
