@@ -4,6 +4,7 @@ pub mod completions;
 pub mod config;
 #[cfg(feature = "tui")]
 pub mod console;
+pub mod demo;
 pub mod doctor;
 pub mod embedded;
 mod exit;
@@ -117,6 +118,8 @@ pub enum Command {
     /// Open the console (this is what `robbie` alone does).
     #[cfg(feature = "tui")]
     Console,
+    /// Open the console on two databases of its own, filled with sample data and syncing.
+    Demo(demo::DemoArgs),
     /// Show, check or write the configuration file.
     Config(config::ConfigArgs),
     /// See what is stuck in the queue, why, and replay it.
@@ -160,6 +163,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Fault> {
         // `name::run(args, &Invocation::new(&global)?).await`.
         #[cfg(feature = "tui")]
         Command::Console => console::run(&Invocation::new(&global)?).await,
+        Command::Demo(args) => demo::run(args, &global).await,
         Command::Config(args) => config::run(args, &global).await,
         Command::Embedded(args) => embedded::run(args, &global).await,
         Command::Queue(args) => queue::run(args, &Invocation::new(&global)?).await,

@@ -9,12 +9,13 @@ use crate::sync::{self, CycleOptions, CycleReport};
 use tokio_postgres::Client;
 
 /// Conversations newer than this were written on the replica and pushed; older ones came from the master.
-const NEWER_S: f64 = 16.0 * 86_400.0;
+const NEWER_S: f64 = 20.5 * 86_400.0;
 /// Story entries older than this failed often enough to be given up by the engine; the others are still being tried.
 const GIVEN_UP_S: f64 = 8.0 * 3_600.0;
 /// How often the older ones are tried: as often as the engine tries before it asks for a person.
 const TRIES: usize = 12;
-const ACTOR: &str = "sample";
+/// What our sessions are called.
+const PURPOSE: &str = "sample";
 
 /// What the databases hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,18 +78,18 @@ pub async fn seed(pair: &Pair, step: &(dyn Fn(&str) + Sync)) -> Result<Seeded, F
     }
     let library = Library::read()?;
     let story = Story::read(chrono::Utc::now())?;
-    let mut on_master = pair.master.dedicated(ACTOR).await?;
-    let mut on_replica = pair.replica.dedicated(ACTOR).await?;
+    let mut on_master = pair.master.dedicated(PURPOSE).await?;
+    let mut on_replica = pair.replica.dedicated(PURPOSE).await?;
 
     if stage(&on_master).await?.is_none() {
         step("writing the master's conversations");
         master::fill(&mut on_master, &library, NEWER_S, &story.before, &story.rows, &note("master")).await?;
     }
     step("pulling them to the replica");
-    cycle(pair).await?;
+    cycle(pair, true).await?;
     step("writing and pushing the replica's");
     replica::history(&mut on_replica, &library, NEWER_S).await?;
-    cycle(pair).await?;
+    cycle(pair, true).await?;
 
     step("going offline for three days");
     let early = |e: &Entry| e.age_s >= GIVEN_UP_S;
@@ -97,22 +98,24 @@ pub async fn seed(pair: &Pair, step: &(dyn Fn(&str) + Sync)) -> Result<Seeded, F
         on_master_at_once(&on_master, &story.meanwhile, "meanwhile").await?;
     }
     step("trying what was queued");
-    for _ in 0..TRIES {
-        cycle(pair).await?;
+    cycle(pair, true).await?;
+    for _ in 1..TRIES {
         make_due(&on_replica).await?;
+        cycle(pair, false).await?;
     }
     replica::offline(&mut on_replica, &story, |e| !early(e), &[]).await?;
-    cycle(pair).await?;
+    cycle(pair, true).await?;
     if stage(&on_master).await?.as_deref() == Some("meanwhile") {
         on_master_at_once(&on_master, &story.afterwards, "done").await?;
     }
-    cycle(pair).await?;
+    cycle(pair, true).await?;
     Ok(Seeded::Now)
 }
 
-/// One cycle that must not be stopped by a fault.
-async fn cycle(pair: &Pair) -> Result<CycleReport, Fault> {
-    let report = sync::cycle(pair, CycleOptions { actor: ACTOR.to_owned(), ..CycleOptions::default() }).await?;
+/// One cycle that must not be stopped by a fault; the tries after the first need no pull.
+async fn cycle(pair: &Pair, whole: bool) -> Result<CycleReport, Fault> {
+    let options = CycleOptions { pull: whole, thorough: whole, ..CycleOptions::default() };
+    let report = sync::cycle(pair, options).await?;
     match report.faults.first() {
         Some(fault) => Err(Fault::new(Kind::Other, format!("filling in the sample was stopped: {fault}"))),
         None => Ok(report),

@@ -60,8 +60,8 @@ SELECT md5('sample entry ' || new.id)::uuid, 'learned_patterns', 'INSERT', to_js
 const QUEUE: &str = "
 INSERT INTO pending_sync (id, table_name, operation, data, created_at)
 SELECT r.id, r.table_name, r.operation, r.data, now() - make_interval(secs => r.age_s)
-  FROM jsonb_to_recordset($1::text::jsonb) WITH ORDINALITY
-    AS r(id uuid, table_name text, operation text, data jsonb, age_s float8, place bigint)
+  FROM ROWS FROM (jsonb_to_recordset($1::text::jsonb) AS (id uuid, table_name text, operation text, data jsonb, age_s float8))
+       WITH ORDINALITY AS r(id, table_name, operation, data, age_s, place)
  ORDER BY r.place
     ON CONFLICT DO NOTHING";
 

@@ -63,8 +63,10 @@ pub struct Entry {
 }
 
 /// What a test of the sample holds against the queue: entry, verdict, and whether a replay succeeds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
+    /// Its family and number.
+    pub tag: String,
     /// The entry.
     pub id: Uuid,
     /// The verdict it must have got from the engine.
@@ -152,7 +154,13 @@ impl Story {
     pub fn expected(&self) -> Vec<Expected> {
         self.entries
             .iter()
-            .map(|e| Expected { id: e.id, verdict: e.verdict, settled: e.settled, healed: e.healed })
+            .map(|e| Expected {
+                tag: e.tag.clone(),
+                id: e.id,
+                verdict: e.verdict,
+                settled: e.settled,
+                healed: e.healed,
+            })
             .collect()
     }
 }

@@ -104,27 +104,20 @@ async fn write(pair: &Pair, texts: &Texts, step: u64, chance: &mut Chance) -> Re
 /// Adds a message to the newest live conversation, or begins a new one (and lets the oldest go) when that is full.
 async fn talk(replica: &Link, texts: &Texts, step: u64) -> Result<(), Fault> {
     let row = on(replica, "SELECT (SELECT count(*) FROM code_conversations WHERE session_id = $1) AS conversations,
-               (SELECT id FROM code_conversations WHERE session_id = $1 ORDER BY created_at, id LIMIT 1) AS oldest,
                newest.id AS newest, newest.messages
           FROM (VALUES (1)) one
           LEFT JOIN LATERAL (
-               SELECT c.id, c.created_at, (SELECT count(*) FROM code_messages m WHERE m.conversation_id = c.id) AS messages
+               SELECT c.id, (SELECT count(*) FROM code_messages m WHERE m.conversation_id = c.id) AS messages
                  FROM code_conversations c WHERE c.session_id = $1 ORDER BY c.created_at DESC, c.id DESC LIMIT 1) newest ON true",
         &[&SESSION]).await?;
     let conversations: i64 = row.get("conversations");
-    let newest: Option<Uuid> = row.get("newest");
-    let messages: Option<i64> = row.get("messages");
-    let (Some(newest), Some(messages)) = (newest, messages) else {
-        return begin(replica, texts, step).await;
-    };
-    if messages < MESSAGES {
-        return say(replica, texts, newest, messages).await;
+    match (row.get("newest"), row.get::<_, Option<i64>>("messages")) {
+        // More than there may be: a deleted one came back, because somebody had edited it on the master meanwhile.
+        _ if conversations > CONVERSATIONS => end_oldest(replica).await,
+        (Some(newest), Some(messages)) if messages < MESSAGES => say(replica, texts, newest, messages).await,
+        _ if conversations == CONVERSATIONS => end_oldest(replica).await,
+        _ => begin(replica, texts, step).await,
     }
-    if conversations >= CONVERSATIONS {
-        let oldest: Option<Uuid> = row.get("oldest");
-        return end(replica, oldest).await;
-    }
-    begin(replica, texts, step).await
 }
 
 async fn begin(replica: &Link, texts: &Texts, step: u64) -> Result<(), Fault> {
@@ -155,28 +148,28 @@ async fn say(replica: &Link, texts: &Texts, conversation: Uuid, messages: i64) -
     .await
 }
 
-/// Deletes a conversation and its messages, and queues both.
-async fn end(replica: &Link, oldest: Option<Uuid>) -> Result<(), Fault> {
-    execute(
-        replica,
-        "WITH said AS (DELETE FROM code_messages WHERE conversation_id = $1 RETURNING id),
-             gone AS (DELETE FROM code_conversations WHERE id = $1 RETURNING id)
+/// Deletes all live conversations but the newest, with their messages, and queues both.
+async fn end_oldest(replica: &Link) -> Result<(), Fault> {
+    execute(replica, "WITH old AS (SELECT id FROM code_conversations WHERE session_id = $1 ORDER BY created_at DESC, id DESC OFFSET $2),
+             said AS (DELETE FROM code_messages WHERE conversation_id IN (SELECT id FROM old) RETURNING id),
+             gone AS (DELETE FROM code_conversations WHERE id IN (SELECT id FROM old) RETURNING id)
         INSERT INTO pending_sync (table_name, operation, data, created_at)
         SELECT d.tbl, 'DELETE', jsonb_build_object('id', d.id), clock_timestamp()
           FROM (SELECT 1 AS place, 'code_messages' AS tbl, id FROM said
                 UNION ALL SELECT 2, 'code_conversations', id FROM gone) d
-         ORDER BY d.place",
-        &[&oldest],
-    )
-    .await
+         ORDER BY d.place", &[&SESSION, &(CONVERSATIONS - 1)]).await
 }
 
 /// Somebody on the master uses a pattern once more.
 async fn use_pattern_on_master(master: &Link, chance: &mut Chance) -> Result<(), Fault> {
-    let nth = i64::try_from(chance.below(16)).unwrap_or(0);
-    execute(master, "UPDATE learned_patterns SET frequency = frequency % 500 + 1, last_used = clock_timestamp()
-         WHERE id = (SELECT id FROM learned_patterns WHERE metadata ? 'embedder' ORDER BY last_used, id OFFSET $1 LIMIT 1)",
-        &[&nth]).await
+    let any = chance.below(1 << 16).to_string();
+    execute(
+        master,
+        "UPDATE learned_patterns SET frequency = frequency % 500 + 1, last_used = clock_timestamp()
+         WHERE id = (SELECT id FROM learned_patterns WHERE metadata ? 'embedder' ORDER BY md5(id::text || $1) LIMIT 1)",
+        &[&any],
+    )
+    .await
 }
 
 /// Somebody on the master renames a live conversation.

@@ -2,12 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
 mod connect;
-#[cfg(feature = "tui")]
 mod console;
+mod demo;
 mod embedded;
 mod floors;
 mod health;
 mod queue;
+mod sample;
 mod schema;
 mod support;
 mod sync;
