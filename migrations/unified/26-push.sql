@@ -283,7 +283,7 @@ DECLARE
     shape robbie_sync.shape;
     todo integer[] := ARRAY(SELECT generate_series(1, cardinality(ids)));
     again integer[];
-    unsettled jsonb;
+    unsettled jsonb := '{}';
     progress boolean;
     r robbie_sync.result;
     chain text;
@@ -294,7 +294,6 @@ BEGIN
     PERFORM robbie_sync.greet(push.node, node_name, expected, fresh, acked);
     LOOP
         again := '{}';
-        unsettled := '{}';
         progress := false;
         FOR i IN 1 .. coalesce(cardinality(todo), 0) LOOP
             DECLARE
@@ -350,6 +349,9 @@ BEGIN
         END LOOP;
         EXIT WHEN again = '{}' OR NOT progress;
         todo := again;
+        -- What is not tried again stays in the way of its row's later entries.
+        unsettled := (SELECT coalesce(jsonb_object_agg(u.row_key, u.holder), '{}') FROM jsonb_each_text(unsettled) u(row_key, holder)
+                      WHERE NOT EXISTS (SELECT 1 FROM unnest(again) a WHERE ids[a] = u.holder::uuid));
     END LOOP;
     RETURN QUERY SELECT * FROM unnest(results);
 END $$;

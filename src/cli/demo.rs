@@ -7,10 +7,14 @@ use crate::postgres::{Fault, Kind, Pair, Side, Target};
 use crate::sample::{self, Found, Seeded};
 use crate::schema::{self, Schema};
 use crate::settings::Settings;
-use crate::sync::{self, CycleOptions};
+use crate::sync::{Engine, EngineOptions};
 use clap::Args;
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long the one cycle may take that is done without a terminal.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Arguments of `robbie demo`.
 #[derive(Args, Clone, Copy, Debug)]
@@ -76,13 +80,21 @@ async fn report(args: DemoArgs, settings: &Settings, home: Home, json: bool) -> 
     let servers = start(args, home, Arc::new(progress::on_stderr()), &say).await?;
     let pair = Pair::new(servers.master.clone(), servers.replica.clone());
     say("one cycle");
-    let done = sync::cycle(&pair, CycleOptions::default()).await.map(|_| ());
+    let options = EngineOptions { interval: settings.interval.value, ..EngineOptions::default() };
+    let engine = Engine::start(pair.clone(), options);
+    // It ends with a cycle or with its fault, which the report names; a lost server does neither.
+    let mut engine_status = engine.status();
+    let over = engine_status.wait_for(|s| s.cycles > 0 || s.held_by.is_some());
+    let over = tokio::time::timeout(PATIENCE, over).await.is_ok();
     let report = health::together(health::read_all(std::slice::from_ref(&pair)).await);
     let colour = settings.color.value && std::io::stdout().is_terminal();
     let shown = status::print(&report, json, colour);
-    drop(pair);
+    engine.stop().await;
     servers.stop().await?;
-    done.and(shown).map(|()| status::exit(&report))
+    if !over {
+        return Err(Fault::new(Kind::Other, format!("no cycle was done within {} s", PATIENCE.as_secs())));
+    }
+    shown.map(|()| status::exit(&report))
 }
 
 /// Starts the servers, migrates both databases and fills them; `say` is told each step.
@@ -140,12 +152,14 @@ async fn migrate(target: &Target, say: &(dyn Fn(&str) + Send + Sync)) -> Result<
 mod on_screen {
     //! The console on the demo's pair. The first frame does not wait for the servers.
 
-    use super::{Arc, DemoArgs, Exit, Fault, Home, Installation, Pair, Servers, Settings, Step, progress, start};
+    use super::{
+        Arc, DemoArgs, Duration, Engine, EngineOptions, Exit, Fault, Home, Installation, Pair, Servers, Settings, Step,
+        progress, start,
+    };
     use crate::console::{self, Ended};
     use crate::sample::{Pace, Workload};
-    use crate::sync::{Engine, EngineHandle, EngineOptions};
+    use crate::sync::EngineHandle;
     use crate::ui::services::Services;
-    use std::time::Duration;
     use tokio::sync::Mutex;
     use tokio_util::sync::CancellationToken;
 

@@ -40,6 +40,13 @@ async fn every_verdict_really_occurs_and_the_rest_is_equal_on_both_sides() {
         .map(|e| (e.tag, e.verdict, e.settled, found.get(&e.id).copied()))
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+    // Not only in the end: no try of any of them said something else.
+    let client = pair.replica.session().await.unwrap();
+    let tries = client.query("SELECT entry_id, verdict FROM robbie_sync.attempt", &[]).await.unwrap();
+    for entry in sample::expected().unwrap() {
+        let mut said = tries.iter().filter(|t| t.get::<_, Uuid>(0) == entry.id).map(|t| t.get::<_, &str>(1));
+        assert!(said.all(|v| v == entry.verdict.name()), "{}", entry.tag);
+    }
     let occurring: BTreeSet<_> = found.values().filter_map(|(verdict, _)| *verdict).collect();
     assert_eq!(occurring, Verdict::ALL.into_iter().collect());
 
