@@ -186,6 +186,19 @@ fn show(status: &Status, json: bool) -> Result<(), Fault> {
     status.note.as_ref().map_or(Ok(()), |note| output::line(format!("{:<13} {note}", "note")))
 }
 
+/// What libpq reads from the environment about servers that are not ours.
+const ELSEWHERE: [&str; 9] = [
+    "PGPASSWORD",
+    "PGHOSTADDR",
+    "PGSERVICE",
+    "PGSSLMODE",
+    "PGSSLNEGOTIATION",
+    "PGREQUIREAUTH",
+    "PGREQUIRESSL",
+    "PGCHANNELBINDING",
+    "PGTARGETSESSIONATTRS",
+];
+
 /// Becomes psql. The password is in a file that psql reads; it stands in no argument and no variable.
 fn psql(home: &Home, side: Side, superuser: bool, arguments: &[OsString]) -> Result<Exit, Fault> {
     let status = embedded::status(home)?;
@@ -194,17 +207,17 @@ fn psql(home: &Home, side: Side, superuser: bool, arguments: &[OsString]) -> Res
     })?;
     let installation = status.installation.map_or_else(|| Installation::find_or_fetch(home, &progress::silent), Ok)?;
     let place = embedded::connection(home, side, superuser);
-    let error = std::process::Command::new(installation.program("psql"))
+    let mut psql = std::process::Command::new(installation.program("psql"));
+    for name in ELSEWHERE {
+        psql.env_remove(name);
+    }
+    let error = psql
         .env("PGPASSFILE", &place.passwords)
         .env("PGHOST", &place.host)
         .env("PGPORT", place.port.to_string())
         .env("PGUSER", place.user)
         .env("PGDATABASE", server.database)
         .env("PGAPPNAME", "robbie psql")
-        .env_remove("PGPASSWORD")
-        .env_remove("PGHOSTADDR")
-        .env_remove("PGSERVICE")
-        .env_remove("PGSSLMODE")
         .args(arguments)
         .exec();
     Err(Fault::new(Kind::Local, format!("cannot run {}: {error}", installation.program("psql").display()))

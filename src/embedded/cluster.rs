@@ -135,9 +135,11 @@ impl Cluster {
                 "--username",
                 SUPERUSER,
             ]);
-            // From 17 on, Unicode's rules for letters are built in; before, they are the system's, if it has them.
+            // Unicode's rules for letters: from 17 on they are built in; before, they are the system's.
             if installation.major >= 17 {
                 initdb.args(["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]);
+            } else {
+                initdb.arg(if cfg!(target_os = "macos") { "--lc-ctype=UTF-8" } else { "--lc-ctype=C.UTF-8" });
             }
             self.done(initdb.output(), "initdb")
         });

@@ -19,7 +19,7 @@ pub struct Options {
     pub keep: bool,
     /// Have the servers make sure that commits are on disk. Only data that may be lost can do without.
     pub fsync: bool,
-    /// Stop the servers at once and remove everything when the owner goes.
+    /// Stop the servers at once and remove everything when the owner goes, whoever else uses them.
     pub ephemeral: bool,
     /// The `robbie` program that watches; `None`: this one.
     pub watchdog: Option<PathBuf>,
@@ -190,11 +190,16 @@ impl Servers {
 }
 
 /// Stops the pair after its owner ended, unless somebody uses it or it is to be left running.
+///
+/// What is `ephemeral` is stopped and removed in any case.
 pub(super) fn release(home: &Home, ephemeral: bool) -> Result<(), Fault> {
     let home = home.settled();
+    if !home.leases().exists() {
+        return Ok(());
+    }
     {
         let _lock = lease::lock_pair(&home)?;
-        if lease::kept(&home) || !lease::holders(&home).is_empty() {
+        if !ephemeral && (lease::kept(&home) || !lease::holders(&home).is_empty()) {
             return Ok(());
         }
         stop_both(&home, ephemeral);

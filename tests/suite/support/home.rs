@@ -3,8 +3,9 @@
 use robbie_console::embedded::{self, Home, Installation, Options, Servers};
 use robbie_console::settings::{self, Environment};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use tempfile::TempDir;
 
@@ -48,9 +49,40 @@ pub fn command(home: &Path) -> Command {
     command
 }
 
-/// A folder for a home, removed with the returned guard; the servers of root can get into it.
-pub fn folder() -> TempDir {
-    tempfile::Builder::new().prefix("robbie-").permissions(PermissionsExt::from_mode(0o755)).tempdir().unwrap()
+/// A folder for a home of its own; the servers of root can get into it.
+///
+/// Servers in it are stopped when this is dropped, as when a test fails, or when the test process is killed.
+pub struct Folder {
+    top: TempDir,
+    watchdog: Child,
+}
+
+impl Folder {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.top.path()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(self.watchdog.stdin.take());
+        let _ = self.watchdog.wait();
+    }
+}
+
+/// A new folder for a home of its own.
+pub fn folder() -> Folder {
+    let top = tempfile::Builder::new().prefix("robbie-").permissions(PermissionsExt::from_mode(0o755)).tempdir();
+    let top = top.unwrap();
+    let mut watchdog = Command::new(robbie());
+    watchdog
+        .args(["embedded", "watch", "--ephemeral", "--lease"])
+        .arg(top.path().join("none"))
+        .arg("--")
+        .arg(top.path());
+    let watchdog = watchdog.stdin(Stdio::piped()).process_group(0).spawn().unwrap();
+    Folder { top, watchdog }
 }
 
 /// A home in `folder` that uses the user's installation.

@@ -24,4 +24,4 @@ mod database;
 mod home;
 
 pub use database::{TestPair, bare_pair, connect, pair};
-pub use home::{command, folder, home_in, robbie, servers, user_home};
+pub use home::{Folder, command, folder, home_in, robbie, servers, user_home};
