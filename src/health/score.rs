@@ -16,11 +16,12 @@
 //! | open conflicts                              | 1 each, at most 5                              |
 //! | connections 90 % used                       | 5 a side                                       |
 //! | a transaction open over 5 min, locks waited for | 3 a side, each                             |
+//! | rows differ though nothing is queued or behind | 6 a table, at most 12                       |
 //! | something could not be checked              | 5 a side                                       |
 //!
 //! The points add up to exactly 100 minus the score: where more is wrong than 100 points hold, the cheapest are cut.
 
-use super::report::{Deduction, Reason, Report, SideHealth, Standing};
+use super::report::{Deduction, Reason, Report, SideHealth, Standing, TableHealth};
 use super::words::{age, count, entries, safe};
 
 /// Fills in deductions, score and standing.
@@ -250,11 +251,35 @@ fn waiting(report: &Report, found: &mut Vec<Deduction>) {
             found.push(unsent);
         }
     }
+    differences(report, found);
     if let Some(open) = report.conflicts.open.filter(|n| *n > 0) {
         let (noun, verb) = if open == 1 { ("conflict", "is") } else { ("conflicts", "are") };
         let mut conflicts = deduction(open.min(5) as u8, format!("{} {noun} {verb} not resolved", count(open)));
         conflicts.remedy = Some("robbie conflicts list".to_owned());
         found.push(conflicts);
+    }
+}
+
+/// Tables at rest whose numbers of rows differ: nothing is queued, behind or deferred that would explain it.
+fn differences(report: &Report, found: &mut Vec<Deduction>) {
+    if report.engine.deferred != Some(0) {
+        return;
+    }
+    let at_rest = |t: &&TableHealth| {
+        [t.pending, t.failed, t.blocked, t.lag_changes].iter().all(|n| *n == Some(0))
+            && !t.master_rows_estimated
+            && !t.replica_rows_estimated
+    };
+    let differing = report.tables.iter().filter(at_rest).filter_map(|t| Some((t, t.master_rows?, t.replica_rows?)));
+    for (table, master, replica) in differing.filter(|(_, master, replica)| master != replica).take(2) {
+        let (master, replica) = (count(master), count(replica));
+        let name = safe(&table.name, 60);
+        let mut differs = deduction(
+            6,
+            format!("{name} has {master} rows on the master and {replica} here, and nothing is queued or behind"),
+        );
+        differs.remedy = Some(format!("robbie rows diff {name}"));
+        found.push(differs);
     }
 }
 

@@ -164,3 +164,35 @@ proptest! {
         prop_assert!(judged(blind).score <= before);
     }
 }
+
+#[test]
+fn rows_that_differ_at_rest_are_said_and_explained_ones_are_not() {
+    let mut report = healthy();
+    report.engine.deferred = Some(0);
+    let table = TableHealth {
+        name: "code_blocks".into(),
+        master_rows: Some(5),
+        replica_rows: Some(1_240),
+        lag_changes: Some(0),
+        pending: Some(0),
+        failed: Some(0),
+        blocked: Some(0),
+        ..TableHealth::default()
+    };
+    report.tables = vec![table.clone()];
+    let told = judged(report.clone());
+    assert_eq!((told.score, told.standing), (94, Standing::Degraded));
+    assert_eq!(
+        told.deductions[0].sentence,
+        "code_blocks has 5 rows on the master and 1 240 here, and nothing is queued or behind"
+    );
+    for excused in [
+        TableHealth { pending: Some(1), ..table.clone() },
+        TableHealth { lag_changes: Some(2), ..table.clone() },
+        TableHealth { replica_rows_estimated: true, ..table.clone() },
+        TableHealth { replica_rows: Some(5), ..table },
+    ] {
+        report.tables = vec![excused];
+        assert_eq!(judged(report.clone()).score, 100);
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! State and its changes; what is drawn is in `view`, what is asked of the databases in `work`.
 
+mod actions;
 mod columns;
 mod history;
 mod parts;
@@ -20,6 +21,7 @@ use ratatui::layout::Rect;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+pub use actions::Action;
 pub use view::View;
 pub use work::{Command, EngineHere, Message};
 
@@ -31,19 +33,6 @@ const SHARE: u32 = 20;
 /// How long what changed stays marked.
 const MARKED: Duration = Duration::from_secs(2);
 const MOOD: Duration = Duration::from_secs(30);
-
-/// What a person means in this pane.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Shows the entries that failed, in the queue.
-    ShowFailed,
-    /// Runs a cycle now.
-    SyncNow,
-    /// Holds or resumes the engine of this process.
-    Pause,
-    /// Reads everything again.
-    Refresh,
-}
 
 /// The pane's state.
 #[derive(Default)]
@@ -293,36 +282,7 @@ impl Pane for Health {
     const TITLE: &'static str = "Health";
 
     fn actions() -> &'static [ActionSpec<Action>] {
-        &[
-            ActionSpec {
-                action: Action::ShowFailed,
-                name: "show-failed",
-                keys: &["r"],
-                short: "failed entries",
-                help: "Show the failed entries in the queue, where they are replayed.",
-            },
-            ActionSpec {
-                action: Action::SyncNow,
-                name: "sync-now",
-                keys: &["s"],
-                short: "sync now",
-                help: "Run a cycle now: push the queue, pull the master's changes.",
-            },
-            ActionSpec {
-                action: Action::Pause,
-                name: "pause-engine",
-                keys: &["p"],
-                short: "pause",
-                help: "Pause or resume the engine that runs in this console.",
-            },
-            ActionSpec {
-                action: Action::Refresh,
-                name: "refresh",
-                keys: &["R"],
-                short: "refresh",
-                help: "Read both sides again now.",
-            },
-        ]
+        actions::ACTIONS
     }
 
     fn update(&mut self, input: Input<Action, Message>, now: Now) -> Step<Self> {

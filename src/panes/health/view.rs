@@ -252,6 +252,9 @@ fn table(pane: &Health, report: &Report, scene: &mut Scene<'_>, area: Rect, view
     };
     let table = Table { zone: TABLES, columns: &columns, len: report.tables.len(), selected, focused: true, row: &row };
     table.draw(scene, area, &mut view.tables);
+    if let (true, Some(x)) = (heads && area.height > 3, columns::rule_at(area.width)) {
+        put(scene, area, area.x + x, area.y, "│", scene.style(Role::Rule));
+    }
 }
 
 /// Throughput, lag and conflicts on one line; what does not fit leaves.
