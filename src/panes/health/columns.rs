@@ -113,6 +113,9 @@ fn state(table: &TableHealth) -> (&'static str, Role) {
         ("?", Role::Muted)
     } else if some(table.pending) || some(table.lag_changes) {
         ("·", Role::Info)
+    } else if !(table.master_rows_estimated || table.replica_rows_estimated) && table.master_rows != table.replica_rows
+    {
+        ("≠", Role::Warn)
     } else {
         ("✓", Role::Ok)
     }

@@ -127,8 +127,19 @@ async fn sync_now(services: &Services) -> Message {
             return said(Level::Info, "The engine starts a cycle");
         }
     }
+    let pair = services.pair();
+    if pair.master.target().read_only || pair.replica.target().read_only {
+        return said(Level::Warn, "Sessions are read-only here, and a cycle writes");
+    }
+    // Another engine has the replica: it is asked, for two may not work on one replica.
+    if let Ok(Some(holder)) = sync::holder(&pair.replica).await {
+        return match sync::ask(&pair.replica).await {
+            Ok(()) => said(Level::Info, format!("Asked the {} for a cycle", holder.trim_start_matches("robbie "))),
+            Err(fault) => said(Level::Bad, fault.to_string()),
+        };
+    }
     let options = CycleOptions { actor: "console".to_owned(), ..CycleOptions::default() };
-    match sync::cycle(&services.pair(), options).await {
+    match sync::cycle(&pair, options).await {
         Ok(report) => said(if report.needs_attention() { Level::Warn } else { Level::Ok }, cycle_words(&report)),
         Err(fault) => {
             tracing::warn!(%fault, "a cycle asked for by hand failed");
