@@ -15,7 +15,12 @@ fn main() -> Exit {
         .enable_all()
         .build();
     match runtime {
-        Ok(runtime) => runtime.block_on(cli::run(cli)),
+        Ok(runtime) => {
+            let exit = runtime.block_on(cli::run(cli));
+            // A name that is still being looked up must not hold the exit: commands await what has to be finished.
+            runtime.shutdown_background();
+            exit
+        }
         Err(error) => {
             eprintln!("robbie: no threads to work with: {error}");
             Exit::Attention

@@ -236,7 +236,7 @@ impl Loop {
     fn next_replica(&mut self) {
         if let Some(services) = &self.services {
             services.show_next();
-            let _ = self.queue.send(Event::Links(Arc::new(services.links())));
+            let _ = self.queue.send(Event::Switched(Arc::new(services.links())));
         }
     }
 

@@ -155,7 +155,8 @@ fn too_small_says_so() {
 fn nothing_hostile_reaches_a_cell_and_no_size_breaks_anything() {
     let openers: [&[&str]; 7] = [&[], &["?"], &[":"], &["!"], &["T"], &["a"], &["/"]];
     for keys in openers {
-        for (w, h) in (1..30).map(|n| (n, n)).chain([(200, 3), (3, 60), (40, 10), (80, 24), (200, 60), (1, 1)]) {
+        for (w, h) in (1..30).map(|n| (n, n)).chain([(0, 0), (200, 3), (3, 60), (40, 10), (80, 24), (200, 60), (1, 1)])
+        {
             let mut s = running(w, h);
             press(&mut s, &["y", "w"], 0);
             press(&mut s, keys, 0);

@@ -71,9 +71,10 @@ impl Screen {
             go(out, at, Position::new(x, y));
             pen.set(out, cell);
             let blanks = self.blank_run(&updates[i..]);
-            if blanks > 8 {
+            let to_edge = usize::from(x) + blanks == usize::from(next.area.right());
+            if blanks > if to_edge { 3 } else { 10 } {
                 // The ground is enough: one short sequence instead of a row of spaces.
-                if x as usize + blanks == usize::from(next.area.right()) {
+                if to_edge {
                     out.extend_from_slice(b"\x1b[K");
                 } else {
                     let _ = write!(out, "\x1b[{blanks}X");

@@ -10,16 +10,18 @@ pub struct Pen {
     known: Option<(Color, Color, Modifier)>,
 }
 
-const BITS: [(Modifier, u8); 8] = [
-    (Modifier::BOLD, 1),
-    (Modifier::DIM, 2),
-    (Modifier::ITALIC, 3),
-    (Modifier::UNDERLINED, 4),
-    (Modifier::SLOW_BLINK, 5),
-    (Modifier::REVERSED, 7),
-    (Modifier::HIDDEN, 8),
-    (Modifier::CROSSED_OUT, 9),
+/// Each weight with its codes for on and off.
+const BITS: [(Modifier, u8, u8); 7] = [
+    (Modifier::BOLD, 1, 22),
+    (Modifier::DIM, 2, 22),
+    (Modifier::ITALIC, 3, 23),
+    (Modifier::UNDERLINED, 4, 24),
+    (Modifier::REVERSED, 7, 27),
+    (Modifier::HIDDEN, 8, 28),
+    (Modifier::CROSSED_OUT, 9, 29),
 ];
+/// The weights that show on a space.
+const ON_SPACES: Modifier = Modifier::UNDERLINED.union(Modifier::REVERSED).union(Modifier::CROSSED_OUT);
 
 impl Pen {
     /// A pen known to be in the terminal's own style.
@@ -34,22 +36,32 @@ impl Pen {
 
     /// Changes to the style of a cell.
     pub fn set(&mut self, out: &mut Vec<u8>, cell: &Cell) {
-        let wanted = (cell.fg, cell.bg, cell.modifier);
+        let mut wanted = (cell.fg, cell.bg, cell.modifier);
+        if let Some((fg, _, mods)) = self.known
+            && cell.symbol() == " "
+            && !cell.modifier.union(mods).intersects(ON_SPACES)
+        {
+            // A space has no ink: whatever ink is in the pen will do.
+            (wanted.0, wanted.2) = (fg, mods);
+        }
         if self.known == Some(wanted) {
             return;
         }
         let mut codes = String::new();
-        // Taking a weight away resets all: bold and dim share their "off".
-        let (fg, bg, mods) = match self.known {
-            Some(now) if wanted.2.contains(now.2) => now,
-            _ => {
-                codes.push('0');
-                (Color::Reset, Color::Reset, Modifier::empty())
+        let (fg, bg, mut mods) = self.known.unwrap_or_else(|| {
+            codes.push('0');
+            (Color::Reset, Color::Reset, Modifier::empty())
+        });
+        for (bit, _, off) in BITS {
+            if mods.contains(bit) && !wanted.2.contains(bit) {
+                push(&mut codes, format_args!("{off}"));
+                // Bold and dim share their "off".
+                mods -= if off == 22 { Modifier::BOLD | Modifier::DIM } else { bit };
             }
-        };
-        for (bit, code) in BITS {
-            if (wanted.2 - mods).contains(bit) {
-                push(&mut codes, format_args!("{code}"));
+        }
+        for (bit, on, _) in BITS {
+            if wanted.2.contains(bit) && !mods.contains(bit) {
+                push(&mut codes, format_args!("{on}"));
             }
         }
         if wanted.0 != fg {
@@ -103,6 +115,5 @@ fn colour(codes: &mut String, colour: Color, base: u8) {
 
 /// Whether erasing in the style of `first` makes `cell`: the same ground, and nothing that only a written space shows.
 pub fn erasable(first: &Cell, cell: &Cell) -> bool {
-    let visible = Modifier::UNDERLINED | Modifier::REVERSED | Modifier::CROSSED_OUT;
-    first.bg == cell.bg && !first.modifier.intersects(visible) && !cell.modifier.intersects(visible)
+    first.bg == cell.bg && !first.modifier.union(cell.modifier).intersects(ON_SPACES)
 }

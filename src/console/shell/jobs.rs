@@ -50,6 +50,13 @@ impl Jobs {
         Some(self.running.remove(at).question)
     }
 
+    /// Drops all open reads.
+    pub fn cancel_reads(&mut self) -> Vec<Question> {
+        let (reads, writes): (Vec<_>, Vec<_>) = self.running.drain(..).partition(|r| r.policy != Policy::Write);
+        self.running = writes;
+        reads.into_iter().map(|r| r.question).collect()
+    }
+
     /// The pane that asked, if the question is still open.
     pub fn asker(&self, question: Question) -> Option<usize> {
         self.running.iter().find(|r| r.question == question).map(|r| r.pane)

@@ -69,6 +69,8 @@ pub enum Event {
     },
     /// A link was made or lost.
     Links(Arc<Links>),
+    /// Another replica is shown: what the panes know is of the one before.
+    Switched(Arc<Links>),
     /// The engine's status changed.
     Engine(Arc<EngineStatus>),
     /// Word from work that goes on.
@@ -181,6 +183,7 @@ pub(super) struct Tab {
     pub(super) title: &'static str,
     pub(super) name: &'static str,
     pub(super) pane: Box<dyn AnyPane>,
+    build: fn() -> Box<dyn AnyPane>,
     /// What the pane was told of its layout.
     size: Option<Size>,
     viewports: HashMap<&'static str, u16>,
@@ -219,7 +222,14 @@ impl Shell {
         let tabs = setup
             .panes
             .iter()
-            .map(|r| Tab { title: r.title, name: r.name, pane: (r.build)(), size: None, viewports: HashMap::new() })
+            .map(|r| Tab {
+                title: r.title,
+                name: r.name,
+                pane: (r.build)(),
+                build: r.build,
+                size: None,
+                viewports: HashMap::new(),
+            })
             .collect();
         Self {
             tabs,
@@ -275,6 +285,7 @@ impl Shell {
                 self.links = Some(Arc::clone(&links));
                 self.tell_all(&Input::LinksChanged(links), now)
             }
+            Event::Switched(links) => self.switched(links, now),
             Event::Engine(status) => {
                 self.engine = Some(Arc::clone(&status));
                 self.tell_all(&Input::EngineChanged(status), now)
@@ -340,6 +351,21 @@ impl Shell {
             Err(word) => self.tell(running.pane, Input::Message(word), now),
         };
         orders.extend(self.leave_if_done());
+        orders
+    }
+
+    /// Begins all panes anew on another replica. Its reads are dropped; writes on the one before finish.
+    fn switched(&mut self, links: Arc<Links>, now: Now) -> Vec<Order> {
+        let mut orders: Vec<Order> = self.jobs.cancel_reads().into_iter().map(Order::Abort).collect();
+        self.questions.clear();
+        self.facts = Facts::default();
+        for tab in &mut self.tabs {
+            *tab = Tab { pane: (tab.build)(), size: None, viewports: HashMap::new(), ..*tab };
+        }
+        self.links = Some(Arc::clone(&links));
+        orders.extend(self.say(Level::Info, format!("shows {}", links.replica.name), now));
+        orders.extend(self.tell_all(&Input::LinksChanged(links), now));
+        orders.extend(self.tell(self.active, Input::Shown, now));
         orders
     }
 

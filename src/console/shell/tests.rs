@@ -262,6 +262,19 @@ fn a_lost_link_changes_no_pane_and_opens_nothing() {
 }
 
 #[test]
+fn another_replica_begins_the_panes_anew() {
+    let mut s = running(80, 24);
+    let orders = press(&mut s, &["enter", "r", "w"], 1);
+    let (read, write) = (spawned(&orders)[0], spawned(&orders)[1]);
+    let orders = s.update(Event::Switched(Arc::new(links(up(Side::Master), up(Side::Replica)))), Now::at(2));
+    assert!(orders.iter().any(|o| matches!(o, Order::Abort(q) if *q == read)));
+    answer(&mut s, read, "of the one before");
+    answer(&mut s, write, "written");
+    assert_eq!(said(&s), "Heard links, Shown, written.");
+    assert_eq!(s.depth(), 0);
+}
+
+#[test]
 fn what_is_too_long_for_the_terminals_clipboard_is_said() {
     let mut s = running(80, 24);
     let orders = s.update(Event::CopyByTerminal("abc".into()), Now::at(1));
