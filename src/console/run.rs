@@ -3,6 +3,7 @@
 use super::chrome;
 use super::jobs::{Tasks, spawn};
 use super::screen::Screen;
+use super::shell::jobs::PATIENCE;
 use super::shell::{Event, Order, Setup, Shell, Timer};
 use super::signals::Signals;
 use super::terminal::{Terminal, local};
@@ -75,7 +76,7 @@ where
         queue,
         inbox,
         input: None,
-        timers: HashMap::new(),
+        timers: HashMap::from([(Timer::Spinner, Instant::now() + PATIENCE)]),
         services: None,
         environment: surroundings.environment,
         started: Instant::now(),

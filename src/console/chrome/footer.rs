@@ -2,6 +2,7 @@
 
 use super::layout::Areas;
 use crate::console::keymap::{Entry, Global, Meaning};
+use crate::console::shell::jobs::PATIENCE;
 use crate::console::shell::{Shell, Stage};
 use crate::ui::pane::Now;
 use crate::ui::table::put;
@@ -85,9 +86,12 @@ fn fitting<'a>(hints: &[Hint<'a>], room: usize) -> Vec<Hint<'a>> {
 
 /// What is awaited: `⠙ loading entries (+2)`.
 fn strip(shell: &Shell, now: Now) -> String {
+    let turn = SPINNER[(now.uptime.as_millis() / 100) as usize % SPINNER.len()];
+    if shell.stage == Stage::Starting && now.uptime >= PATIENCE {
+        return format!("{turn} starting");
+    }
     let awaited = shell.jobs.awaited(now);
     let Some(first) = awaited.first() else { return String::new() };
-    let turn = SPINNER[(now.uptime.as_millis() / 100) as usize % SPINNER.len()];
     let more = if awaited.len() > 1 { format!(" (+{})", awaited.len() - 1) } else { String::new() };
     text::truncate(&format!("{turn} {}{more}", text::safe(&first.label)), 40).into_owned()
 }

@@ -381,7 +381,9 @@ impl Shell {
         match timer {
             Timer::Pane(pane, id) => self.tell(pane, Input::Timer(id), now),
             Timer::Message => self.message_timer(now),
-            Timer::Spinner if self.jobs.is_busy() => vec![Order::Wake(Timer::Spinner, SPIN)],
+            Timer::Spinner if self.jobs.is_busy() || self.stage == Stage::Starting => {
+                vec![Order::Wake(Timer::Spinner, SPIN)]
+            }
             Timer::Spinner => Vec::new(),
         }
     }

@@ -172,6 +172,14 @@ fn the_spinner_turns_only_while_something_runs() {
 }
 
 #[test]
+fn a_slow_start_turns_the_spinner_until_the_links_are_there() {
+    let mut s = shell(80, 24);
+    assert!(!s.update(Event::Timer(Timer::Spinner), Now::at(1)).is_empty());
+    s.update(ready(up(Side::Master), up(Side::Replica)), Now::at(2));
+    assert!(s.update(Event::Timer(Timer::Spinner), Now::at(3)).is_empty());
+}
+
+#[test]
 fn an_idle_console_has_no_timer() {
     let mut s = shell(80, 24);
     let orders = s.update(ready(up(Side::Master), up(Side::Replica)), Now::at(0));
