@@ -69,8 +69,10 @@ fn hashes(buffer: &Buffer) -> Vec<u64> {
 /// Writes a shift and makes it on what is known to be shown; lines that came in are blank and known.
 pub fn apply(out: &mut Vec<u8>, shown: &mut Buffer, shift: Shift) {
     let Shift { top, bottom, by } = shift;
-    let way = if by > 0 { 'S' } else { 'T' };
-    let _ = write!(out, "\x1b[0m\x1b[{};{}r\x1b[{}{way}\x1b[r", top + 1, bottom, by.abs());
+    // Lines are deleted or inserted at the top of the region: more terminals know that than know a scroll.
+    let way = if by > 0 { 'M' } else { 'L' };
+    let first = top + 1;
+    let _ = write!(out, "\x1b[0m\x1b[{first};{bottom}r\x1b[{first}H\x1b[{}{way}\x1b[r", by.abs());
     let width = usize::from(shown.area.width);
     let band = usize::from(top) * width..usize::from(bottom) * width;
     let lines = &mut shown.content[band];
