@@ -66,7 +66,10 @@ mod tests {
             .stdin(std::process::Stdio::piped())
             .spawn()
             .unwrap();
-        assert!(carries(child.id(), &mark));
+        // Between its birth and its first instruction it has no arguments yet.
+        while !carries(child.id(), &mark) {
+            std::thread::yield_now();
+        }
         assert_eq!(all(&mark), [child.id()]);
         assert!(!carries(child.id(), "another"));
         assert!(send(child.id(), Signal::SIGKILL));
