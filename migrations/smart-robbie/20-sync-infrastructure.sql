@@ -82,7 +82,8 @@ CREATE TABLE IF NOT EXISTS robbie_sync.attempt (
 CREATE INDEX IF NOT EXISTS attempt_entry ON robbie_sync.attempt (entry_id, attempt_no);
 
 -- Rows edited here and not yet settled on the master, each with its last synced image, copied once at the first edit;
--- no image: the row was inserted here. `edit_seq` is when it was last edited.
+-- no image: the row was inserted here. `edit_seq` and `xid` are of its last edit: an entry queued later or in the same
+-- transaction covers it.
 CREATE TABLE IF NOT EXISTS robbie_sync.base (
     tbl      text        NOT NULL,
     pk       jsonb       NOT NULL,

@@ -78,7 +78,8 @@ BEGIN
 END $$;
 
 -- Notes what the triggers could not: rows that were there before, or came or went while triggers were off. In order of time.
-CREATE OR REPLACE FUNCTION robbie_sync.note_missed() RETURNS bigint
+-- Settled rows only when asked for: there may be a million of them.
+CREATE OR REPLACE FUNCTION robbie_sync.note_missed(settled_too boolean DEFAULT false) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     missed record;
@@ -87,7 +88,7 @@ BEGIN
     FOR missed IN
         SELECT p.id, p.table_name, p.operation, p.data, p.created_at, p.synced_at IS NOT NULL AS synced
         FROM public.pending_sync p
-        WHERE NOT EXISTS (SELECT 1 FROM robbie_sync.entry e WHERE e.entry_id = p.id)
+        WHERE (p.synced_at IS NULL OR settled_too) AND NOT EXISTS (SELECT 1 FROM robbie_sync.entry e WHERE e.entry_id = p.id)
         ORDER BY p.created_at, p.id
     LOOP
         PERFORM robbie_sync.note_entry(missed.id, missed.table_name, missed.operation, missed.data, missed.created_at, missed.synced);
@@ -140,11 +141,25 @@ BEGIN
     RETURN NULL;
 END $$;
 
--- An entry went: what waited for it need not.
+-- An entry went: what waited for it need not. Where it was discarded into the archive, its edit is given up with it and the
+-- master's row is taken again; an entry that somebody just deleted leaves its row marked as edited.
 CREATE OR REPLACE FUNCTION robbie_sync.dequeued() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     BEGIN
+        WITH discarded AS (
+            SELECT e.tbl, e.pk, e.seq, e.xid FROM robbie_sync.entry e
+            JOIN old_rows o ON o.id = e.entry_id JOIN robbie_sync.archive a ON a.entry_id = o.id
+            WHERE e.pk IS NOT NULL AND e.state NOT IN ('applied', 'superseded', 'conflict_resolved')
+        ), forgotten AS (
+            DELETE FROM robbie_sync.base b USING discarded d
+            WHERE b.tbl = d.tbl AND b.pk = d.pk AND (b.edit_seq < d.seq OR b.xid = d.xid) AND NOT EXISTS (
+                SELECT 1 FROM robbie_sync.entry e WHERE e.tbl = d.tbl AND e.pk = d.pk AND e.entry_id NOT IN (SELECT id FROM old_rows)
+                AND e.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined'))
+        )
+        INSERT INTO robbie_sync.deferred (tbl, pk, reason, snapshot)
+        SELECT DISTINCT ON (d.tbl, d.pk) d.tbl, d.pk, 'settled', coalesce((SELECT c.snapshot FROM robbie_sync.cursor c), pg_current_snapshot()) FROM discarded d
+        ON CONFLICT (tbl, pk) DO NOTHING;
         DELETE FROM robbie_sync.entry e USING old_rows o WHERE e.entry_id = o.id;
         UPDATE robbie_sync.entry e SET state = 'ready', next_attempt_at = clock_timestamp(), blocked_by = NULL, blocked_on = NULL
         FROM old_rows o WHERE e.blocked_by = o.id AND e.state = 'blocked';
@@ -194,7 +209,7 @@ BEGIN
             -- Copied at the first edit only; a later one moves edit_seq. Columns that triggers keep do not make a row edited.
             EXECUTE format('INSERT INTO robbie_sync.base AS b (tbl, pk, image)
                 SELECT $1, jsonb_build_object(%s), to_jsonb(o) FROM old_rows o %s
-                ON CONFLICT (tbl, pk) DO UPDATE SET edit_seq = excluded.edit_seq, at = excluded.at', old_key,
+                ON CONFLICT (tbl, pk) DO UPDATE SET edit_seq = excluded.edit_seq, xid = excluded.xid, at = excluded.at', old_key,
                 CASE WHEN TG_OP = 'UPDATE' THEN format('LEFT JOIN new_rows n ON %s
                     WHERE (to_jsonb(o) - $2) IS DISTINCT FROM (to_jsonb(n) - $2)', same) ELSE '' END)
             USING TG_ARGV[0], ignored;
@@ -202,12 +217,22 @@ BEGIN
         IF TG_OP <> 'DELETE' THEN
             EXECUTE format('INSERT INTO robbie_sync.base AS b (tbl, pk, image)
                 SELECT $1, jsonb_build_object(%s), NULL FROM new_rows n %s
-                ON CONFLICT (tbl, pk) DO UPDATE SET edit_seq = excluded.edit_seq, at = excluded.at', new_key,
+                ON CONFLICT (tbl, pk) DO UPDATE SET edit_seq = excluded.edit_seq, xid = excluded.xid, at = excluded.at', new_key,
                 CASE WHEN TG_OP = 'UPDATE' THEN format('WHERE NOT EXISTS (SELECT 1 FROM old_rows o WHERE %s)', same) ELSE '' END)
             USING TG_ARGV[0];
         END IF;
     EXCEPTION WHEN OTHERS THEN
-        RAISE LOG 'robbie_sync: a local edit of % was not noted: % (%)', TG_ARGV[0], SQLERRM, SQLSTATE;
+        -- An image can fail on a value that JSON refuses. Without one the rows still count as edited.
+        RAISE LOG 'robbie_sync: a local edit of % was noted without its image: % (%)', TG_ARGV[0], SQLERRM, SQLSTATE;
+        BEGIN
+            EXECUTE format('INSERT INTO robbie_sync.base AS b (tbl, pk, image) SELECT $1, jsonb_build_object(%s), NULL FROM %s
+                ON CONFLICT (tbl, pk) DO UPDATE SET edit_seq = excluded.edit_seq, xid = excluded.xid, at = excluded.at',
+                CASE TG_OP WHEN 'DELETE' THEN old_key ELSE new_key END,
+                CASE TG_OP WHEN 'DELETE' THEN 'old_rows o' ELSE 'new_rows n' END)
+            USING TG_ARGV[0];
+        EXCEPTION WHEN OTHERS THEN
+            RAISE LOG 'robbie_sync: a local edit of % was not noted: % (%)', TG_ARGV[0], SQLERRM, SQLSTATE;
+        END;
     END;
     RETURN NULL;
 END $$;
@@ -249,5 +274,5 @@ BEGIN
             PERFORM robbie_sync.watch(wanted.target, wanted.ignored);
         END IF;
     END LOOP;
-    PERFORM robbie_sync.note_missed();
+    PERFORM robbie_sync.note_missed(true);
 END $$;

@@ -148,9 +148,9 @@ BEGIN
         JOIN public.pending_sync p ON p.id = e.entry_id
         JOIN pg_temp.robbie_results r ON r.id = e.entry_id
         WHERE e.entry_id = ANY (done_ids) AND e.op <> 'DELETE' AND r.outcome IN ('applied', 'no_change')
-          AND b.tbl = e.tbl AND b.pk = e.pk AND b.edit_seq > e.seq AND jsonb_typeof(p.data) = 'object';
+          AND b.tbl = e.tbl AND b.pk = e.pk AND b.edit_seq > e.seq AND b.xid <> e.xid AND jsonb_typeof(p.data) = 'object';
         DELETE FROM robbie_sync.base b USING robbie_sync.entry e
-        WHERE e.entry_id = ANY (done_ids) AND b.tbl = e.tbl AND b.pk = e.pk AND b.edit_seq < e.seq
+        WHERE e.entry_id = ANY (done_ids) AND b.tbl = e.tbl AND b.pk = e.pk AND (b.edit_seq < e.seq OR b.xid = e.xid)
           AND NOT EXISTS (
               SELECT 1 FROM robbie_sync.entry o WHERE o.tbl = b.tbl AND o.pk = b.pk
               AND o.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined'));
@@ -167,12 +167,12 @@ BEGIN
 END $$;
 
 -- Gives a batch back that was never tried, or whose answer is not known: the ledger settles it at the next try.
-CREATE OR REPLACE FUNCTION robbie_sync.unclaim(attempt uuid, pause interval) RETURNS bigint
+CREATE OR REPLACE FUNCTION robbie_sync.unclaim(attempt uuid) RETURNS bigint
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     given bigint;
 BEGIN
-    UPDATE robbie_sync.entry e SET state = 'ready', attempt_id = NULL, next_attempt_at = greatest(e.next_attempt_at, clock_timestamp() + pause)
+    UPDATE robbie_sync.entry e SET state = 'ready', attempt_id = NULL
     WHERE e.state = 'inflight' AND (attempt IS NULL OR e.attempt_id = attempt);
     GET DIAGNOSTICS given = ROW_COUNT;
     RETURN given;

@@ -166,8 +166,7 @@ $$;
 -- Whether an error is about the server and not about this entry: then the whole batch is given back and tried again.
 CREATE OR REPLACE FUNCTION robbie_sync.is_transient(code text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT code LIKE '08%' OR code LIKE '53%' OR code LIKE '57P0%' OR code LIKE 'XX%' OR code LIKE '58%'
-        OR code IN ('40001', '25006', '57014', '54000', '54001')
+    SELECT code LIKE '08%' OR code LIKE '53%' OR code LIKE '57P0%' OR code IN ('40001', '25006', '57014')
 $$;
 
 -- What an error met while applying an entry means.

@@ -83,11 +83,11 @@ async fn upsert(
 ) -> Result<(), Fault> {
     let sql = Statements::new(staged);
     let run = async |statement: &str| t.execute(statement, &[]).await.map_err(on_replica);
-    if staged.whole {
+    if let Some(mode) = staged.whole {
         // A truncate that was followed, and a master that is as complete as it was, take rows away here too.
-        let keep = matches!(plan.mode, Pull::First | Pull::Rewound(_));
+        let keep = matches!(mode, Pull::First | Pull::Rewound(_));
         run(&sql.add_absent(keep)).await?;
-        match plan.mode {
+        match mode {
             Pull::First => {
                 if let Some(statement) = sql.leave_newer() {
                     run(&statement).await?;
@@ -168,13 +168,15 @@ async fn note(t: &Transaction<'_>, plan: &Plan<'_>, report: &mut PullReport) -> 
         return Ok(());
     }
     let rows: Vec<i64> = plan.staged.iter().map(|s| s.rows as i64).collect();
+    let whole: Vec<bool> = plan.staged.iter().map(|s| s.whole.is_some()).collect();
     if !rows.is_empty() {
         let names: Vec<&str> = plan.staged.iter().map(|s| s.table.name.as_str()).collect();
         t.execute(
             "INSERT INTO robbie_sync.table_state AS s (tbl, last_pulled, pulled)
-             SELECT name, clock_timestamp(), rows FROM unnest($1::text[], $2::bigint[]) AS n(name, rows) WHERE rows > 0
+             SELECT name, clock_timestamp(), rows FROM unnest($1::text[], $2::bigint[], $3::boolean[]) AS n(name, rows, whole)
+             WHERE rows > 0 OR whole
              ON CONFLICT (tbl) DO UPDATE SET last_pulled = excluded.last_pulled, pulled = s.pulled + excluded.pulled",
-            &[&names, &rows],
+            &[&names, &rows, &whole],
         )
         .await
         .map_err(on_replica)?;

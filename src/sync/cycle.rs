@@ -35,10 +35,7 @@ impl Worker {
     /// Runs a cycle. A fault that stopped one half while the other did something stands in the report.
     pub async fn cycle(&mut self, options: &CycleOptions) -> Result<CycleReport, Fault> {
         let (started_at, began) = (SystemTime::now(), Instant::now());
-        let mut sessions = match self.sessions.take().filter(Sessions::are_open) {
-            Some(sessions) => sessions,
-            None => Sessions::open(&self.pair, "sync").await?,
-        };
+        let mut sessions = self.sessions().await?;
         let run = Uuid::new_v4();
         let mut report = CycleReport {
             run_id: None,
@@ -83,6 +80,15 @@ impl Worker {
         }
     }
 
+    async fn sessions(&mut self) -> Result<Sessions, Fault> {
+        if let Some(sessions) = self.sessions.take().filter(Sessions::are_open) {
+            return Ok(sessions);
+        }
+        let sessions = Sessions::open(&self.pair, "sync").await?;
+        rename(&sessions, &self.pair.replica.target().name).await?;
+        Ok(sessions)
+    }
+
     async fn push(
         &self,
         sessions: &mut Sessions,
@@ -95,6 +101,15 @@ impl Worker {
         }
         push::drain(sessions, run, &options.actor, report).await
     }
+}
+
+/// Has the replica call itself as the person calls it; the master lists it by that name.
+async fn rename(s: &Sessions, name: &str) -> Result<(), Fault> {
+    s.replica
+        .execute("UPDATE robbie_sync.this_node SET name = $1 WHERE name <> $1", &[&name])
+        .await
+        .map_err(on_replica)?;
+    Ok(())
 }
 
 /// Notes entries that no trigger noted, and frees those whose user has been mapped since.

@@ -24,16 +24,14 @@ pub struct Staged<'a> {
     pub table: &'a Table,
     /// The stage's quoted name.
     pub stage: String,
-    /// Whether it holds all rows of the master.
-    pub whole: bool,
+    /// If it holds all rows of the master: what that means for rows here.
+    pub whole: Option<Pull>,
     /// Rows staged.
     pub rows: u64,
 }
 
 /// What one pull is about.
 pub struct Plan<'a> {
-    /// How to pull.
-    pub mode: Pull,
     /// The new cursor.
     pub cursor: Cursor,
     /// What both sides know of the tables.
@@ -60,12 +58,13 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
     let (found, snapshot) = look(&transaction, cursor.as_ref(), sender.node).await?;
     let mode = guard::judge(cursor.as_ref(), &found, &sender.nonces);
     let mut report = PullReport::default();
+    let new = never_pulled(&transaction, &s.replica).await?;
     let changes = match (mode, &cursor) {
         (Pull::Follow, Some(cursor)) => changes(&transaction, &cursor.snapshot).await?,
         _ => BTreeMap::new(),
     };
     report.lag_s = changes.values().filter_map(|c| c.oldest_s).reduce(f64::max);
-    if mode == Pull::Follow && changes.is_empty() && again.is_empty() {
+    if mode == Pull::Follow && changes.is_empty() && again.is_empty() && new.is_empty() {
         let unheard = found.acked.as_deref() != cursor.as_ref().map(|c| c.snapshot.as_str());
         transaction.commit().await.map_err(on_master)?;
         if let (true, Some(cursor)) = (unheard, &cursor) {
@@ -82,16 +81,20 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
 
     let tables = tables::read(transaction.client(), &s.replica).await?;
     warnings.extend(tables.refused.iter().cloned());
-    let moved = report.full || !changes.is_empty();
-    let mut plan = Plan { mode, cursor: Cursor { snapshot, ..seen(&found) }, tables: &tables, staged: vec![], moved };
+    let moved = report.full || !changes.is_empty() || tables.ordered.iter().any(|t| new.contains(&t.name));
+    let mut plan = Plan { cursor: Cursor { snapshot, ..seen(&found) }, tables: &tables, staged: vec![], moved };
     for (place, table) in tables.ordered.iter().enumerate() {
         let change = changes.get(&table.name);
         let keys = again.get(&table.name);
-        let whole = mode != Pull::Follow || change.is_some_and(|c| c.truncated);
-        if !whole && change.is_none() && keys.is_none() {
+        let whole = match mode {
+            Pull::Follow if new.contains(&table.name) => Some(Pull::First),
+            Pull::Follow => change.is_some_and(|c| c.truncated).then_some(Pull::Follow),
+            _ => Some(mode),
+        };
+        if whole.is_none() && change.is_none() && keys.is_none() {
             continue;
         }
-        let source = if whole {
+        let source = if whole.is_some() {
             format!("public.{}", quote(&table.name))
         } else {
             let since = change.and(cursor.as_ref()).map(|c| c.snapshot.as_str());
@@ -99,7 +102,7 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
         };
         let stage = format!("pg_temp.{}", quote(&format!("robbie_stage_{place}")));
         create_stage(&s.replica, &stage, table).await?;
-        let rows = copy(&transaction, &s.replica, table, &source, whole, &stage).await?;
+        let rows = copy(&transaction, &s.replica, table, &source, whole.is_some(), &stage).await?;
         report.seen += rows;
         plan.staged.push(Staged { table, stage, whole, rows });
     }
@@ -154,6 +157,21 @@ async fn deferred(replica: &Client, thorough: bool) -> Result<BTreeMap<String, V
         keys.entry(row.get(0)).or_default().push(row.get(1));
     }
     Ok(keys)
+}
+
+/// Tables that are synced since the last pull: all their rows are to be taken.
+async fn never_pulled(master: &Transaction<'_>, replica: &Client) -> Result<BTreeSet<String>, Fault> {
+    let offered = master.query("SELECT tbl FROM robbie_sync.synced_table", &[]).await.map_err(on_master)?;
+    let offered: Vec<String> = offered.iter().map(|r| r.get(0)).collect();
+    let new = replica
+        .query(
+            "SELECT n FROM unnest($1::text[]) n WHERE to_regclass('public.' || quote_ident(n)) IS NOT NULL AND NOT EXISTS (
+                 SELECT 1 FROM robbie_sync.table_state s WHERE s.tbl = n AND s.last_pulled IS NOT NULL)",
+            &[&offered],
+        )
+        .await
+        .map_err(on_replica)?;
+    Ok(new.iter().map(|r| r.get(0)).collect())
 }
 
 async fn look(master: &Transaction<'_>, cursor: Option<&Cursor>, node: Uuid) -> Result<(Found, String), Fault> {

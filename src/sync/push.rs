@@ -18,6 +18,8 @@ const MOST: i32 = 1_000;
 const BYTES: i64 = 8 << 20;
 /// Locks on the master are waited for this long, so that one locked row delays its own entry and no other for long.
 const LIMITS: &str = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '60s'";
+/// The code of a statement that ran out of time.
+const TOO_SLOW: &str = "57014";
 /// A dry run disturbs nobody for longer than this.
 const DRY_LIMITS: &str = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '5s'";
 
@@ -87,11 +89,11 @@ pub struct Answer {
 
 /// Sends everything that is due; `report` also counts what was sent before a fault.
 pub async fn drain(s: &mut Sessions, run: Uuid, actor: &str, report: &mut PushReport) -> Result<(), Fault> {
-    unclaim(&s.replica, None, 0).await?;
+    unclaim(&s.replica, None).await?;
+    let mut most = MOST;
     loop {
         let attempt = Uuid::new_v4();
-        let fresh = Uuid::new_v4();
-        let entries = claim(&s.replica, attempt, fresh).await?;
+        let entries = claim(&s.replica, attempt, most).await?;
         if entries.is_empty() {
             return Ok(());
         }
@@ -101,10 +103,23 @@ pub async fn drain(s: &mut Sessions, run: Uuid, actor: &str, report: &mut PushRe
             Ok(answers) => {
                 count(report, &answers);
                 settle(&s.replica, &answers, &sender).await?;
+                most = MOST.min(most * 4);
+            }
+            // One slow entry must not stop the others: the batch is cut down until it is alone, and then it failed.
+            Err(fault) if fault.sqlstate.as_deref() == Some(TOO_SLOW) && entries.len() > 1 => {
+                unclaim(&s.replica, Some(attempt)).await?;
+                most = (entries.len() as i32 / 4).max(1);
+            }
+            Err(fault) if fault.sqlstate.as_deref() == Some(TOO_SLOW) => {
+                sender.fresh = None;
+                let answers = vec![too_slow(&entries[0], &fault)];
+                count(report, &answers);
+                settle(&s.replica, &answers, &sender).await?;
             }
             Err(fault) => {
-                // Nothing is known of the batch: it stays untried, and no retry is counted.
-                unclaim(&s.replica, Some(attempt), 1).await?;
+                // Nothing is known of the batch: it is due again at once, in its old order, and no failure is counted.
+                // How soon the master is asked again is the schedule's affair.
+                unclaim(&s.replica, Some(attempt)).await?;
                 if guard::is_identity_clash(&fault) {
                     guard::become_another(&s.replica).await?;
                 }
@@ -140,12 +155,35 @@ pub async fn sender(replica: &Client, run: Uuid, actor: &str) -> Result<Sender, 
     })
 }
 
-async fn claim(replica: &Client, attempt: Uuid, fresh: Uuid) -> Result<Vec<Entry>, Fault> {
+fn too_slow(entry: &Entry, fault: &Fault) -> Answer {
+    let (verdict, outcome) = (Verdict::Fault, Outcome::Failed);
+    Answer {
+        outcome: EntryOutcome {
+            id: entry.id,
+            verdict,
+            outcome,
+            sqlstate: fault.sqlstate.clone(),
+            message: Some(fault.message.clone()),
+            detail: None,
+            object: Some(entry.table.clone()),
+            remedy: remedy::of(verdict, outcome, fault.sqlstate.as_deref(), Some(&entry.table)),
+            before: None,
+            after: None,
+        },
+        blocked_on: None,
+        blocked_by: None,
+        pk: entry.pk.clone(),
+        ms: None,
+    }
+}
+
+async fn claim(replica: &Client, attempt: Uuid, most: i32) -> Result<Vec<Entry>, Fault> {
+    let fresh = Uuid::new_v4();
     let rows = replica
         .query(
             "SELECT c.entry_id, c.seq, c.tbl, c.op, c.pk, c.payload, c.base, c.queued_at::text, NULL::uuid
              FROM robbie_sync.claim($1, $2, $3, $4) c",
-            &[&attempt, &MOST, &BYTES, &fresh],
+            &[&attempt, &most, &BYTES, &fresh],
         )
         .await
         .map_err(on_replica)?;
@@ -290,7 +328,7 @@ pub async fn settle(replica: &Client, answers: &[Answer], sender: &Sender) -> Re
             serde_json::json!({
                 "id": o.id, "verdict": o.verdict.name(), "outcome": o.outcome.name(), "sqlstate": o.sqlstate,
                 "message": o.message, "detail": o.detail, "object": o.object, "blocked_on": a.blocked_on,
-                "blocked_by": a.blocked_by, "pk": a.pk, "ms": a.ms,
+                "blocked_by": a.blocked_by, "pk": a.pk.as_deref().and_then(|k| serde_json::value::RawValue::from_string(k.to_owned()).ok()), "ms": a.ms,
             })
         })
         .collect();
@@ -305,11 +343,8 @@ pub async fn settle(replica: &Client, answers: &[Answer], sender: &Sender) -> Re
     Ok(())
 }
 
-async fn unclaim(replica: &Client, attempt: Option<Uuid>, pause_s: i32) -> Result<(), Fault> {
-    replica
-        .execute("SELECT robbie_sync.unclaim($1, make_interval(secs => $2::integer))", &[&attempt, &pause_s])
-        .await
-        .map_err(on_replica)?;
+async fn unclaim(replica: &Client, attempt: Option<Uuid>) -> Result<(), Fault> {
+    replica.execute("SELECT robbie_sync.unclaim($1)", &[&attempt]).await.map_err(on_replica)?;
     Ok(())
 }
 

@@ -22,6 +22,11 @@ pub struct Sessions {
 impl Sessions {
     /// Opens both. `purpose` stands in their `application_name`.
     pub async fn open(pair: &Pair, purpose: &str) -> Result<Self, Fault> {
+        for link in [&pair.master, &pair.replica] {
+            if link.target().read_only {
+                return Err(read_only(link.side()));
+            }
+        }
         let replica = opened(&pair.replica, purpose, "claim").await?;
         let master = opened(&pair.master, purpose, "push").await?;
         let may_rest_triggers = replica.batch_execute("SET session_replication_role = origin").await.is_ok();
@@ -42,6 +47,15 @@ async fn opened(link: &Link, purpose: &str, needed: &str) -> Result<Client, Faul
         .await
         .map_err(|e| Fault::from_postgres(e, side))?;
     if found.get(0) { Ok(client) } else { Err(not_migrated(side)) }
+}
+
+fn read_only(side: Side) -> Fault {
+    Fault::new(
+        Kind::Settings,
+        "the engine writes, also when it only tries (a dry run is rolled back), and sessions are read-only",
+    )
+    .on(side)
+    .remedy("leave out --read-only, and `read_only` in the configuration")
 }
 
 /// The fault of a side that was never prepared for syncing.

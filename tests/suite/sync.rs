@@ -5,5 +5,6 @@ mod engine;
 mod fixture;
 mod pull;
 mod push;
+mod random;
 mod replay;
 mod verdicts;
