@@ -1,7 +1,7 @@
 //! `robbie demo`: the embedded pair, migrated, filled with sample data, syncing, and looked at.
 
 use super::{Exit, Global, Invocation, output, status};
-use crate::embedded::{self, Home, Installation, Options, Servers, Step, progress};
+use crate::embedded::{self, Home, Options, Servers, progress};
 use crate::health;
 use crate::postgres::{Fault, Kind, Pair, Side, Target};
 use crate::sample::{self, Found, Seeded};
@@ -79,6 +79,9 @@ async fn report(args: DemoArgs, settings: &Settings, home: Home, json: bool) -> 
     let say = |step: &str| output::note(format!("demo: {step}"));
     let servers = start(args, home, Arc::new(progress::on_stderr()), &say).await?;
     let pair = Pair::new(servers.master.clone(), servers.replica.clone());
+    if sample::seed(&pair, &say).await? == Seeded::Before {
+        say("the data of last time are still there (`robbie demo --reset` starts over)");
+    }
     say("one cycle");
     let options = EngineOptions { interval: settings.interval.value, ..EngineOptions::default() };
     let engine = Engine::start(pair.clone(), options);
@@ -97,7 +100,7 @@ async fn report(args: DemoArgs, settings: &Settings, home: Home, json: bool) -> 
     shown.map(|()| status::exit(&report))
 }
 
-/// Starts the servers, migrates both databases and fills them; `say` is told each step.
+/// Starts the servers and migrates both databases; `say` is told each step. Data of others are refused.
 async fn start(
     args: DemoArgs,
     home: Home,
@@ -115,9 +118,8 @@ async fn start(
         servers = embedded::start(home, Options::default(), progress).await?;
     }
     tokio::try_join!(migrate(&servers.master, say), migrate(&servers.replica, say))?;
-    let pair = Pair::new(servers.master.clone(), servers.replica.clone());
-    if sample::seed(&pair, &|step| say(step)).await? == Seeded::Before {
-        say("the data of last time are still there (`robbie demo --reset` starts over)");
+    if sample::look(&Pair::new(servers.master.clone(), servers.replica.clone())).await? == Found::Other {
+        return Err(sample::others_data());
     }
     Ok(servers)
 }
@@ -153,13 +155,15 @@ mod on_screen {
     //! The console on the demo's pair. The first frame does not wait for the servers.
 
     use super::{
-        Arc, DemoArgs, Duration, Engine, EngineOptions, Exit, Fault, Home, Installation, Pair, Servers, Settings, Step,
-        progress, start,
+        Arc, DemoArgs, Duration, Engine, EngineOptions, Exit, Fault, Home, Pair, Servers, Settings, progress, sample,
+        start,
     };
     use crate::console::{self, Ended};
+    use crate::embedded::{Installation, Step};
     use crate::sample::{Pace, Workload};
     use crate::sync::EngineHandle;
     use crate::ui::services::Services;
+    use std::sync::OnceLock;
     use tokio::sync::Mutex;
     use tokio_util::sync::CancellationToken;
 
@@ -170,7 +174,8 @@ mod on_screen {
     struct Started {
         servers: Servers,
         engine: Arc<EngineHandle>,
-        workload: Option<Workload>,
+        /// There when the data are.
+        workload: Arc<OnceLock<Workload>>,
     }
 
     pub(super) async fn run(args: DemoArgs, settings: &Settings, home: Home) -> Result<Exit, Fault> {
@@ -226,12 +231,21 @@ mod on_screen {
         Ok(())
     }
 
+    /// Starts the servers, and with them everything that may take its time: both sides are shown before they are filled.
     async fn all(args: DemoArgs, home: Home, interval: Duration) -> Result<Started, Fault> {
         let log = |step: &str| tracing::info!("demo: {step}");
         let servers = start(args, home, Arc::new(progress::silent), &log).await?;
-        let pair = || Pair::new(servers.master.clone(), servers.replica.clone());
-        let engine = Engine::start(pair(), EngineOptions { interval, ..EngineOptions::default() });
-        let workload = if args.quiet { None } else { Some(Workload::start(pair(), Pace::default())?) };
+        let pair = Pair::new(servers.master.clone(), servers.replica.clone());
+        let workload: Arc<OnceLock<Workload>> = Arc::default();
+        let (to_fill, to_start) = (pair.clone(), Arc::clone(&workload));
+        let fill = async move {
+            sample::seed(&to_fill, &log).await?;
+            if !args.quiet {
+                let _ = to_start.set(Workload::start(to_fill, Pace::default())?);
+            }
+            Ok(())
+        };
+        let engine = Engine::start_after(pair, EngineOptions { interval, ..EngineOptions::default() }, fill);
         Ok(Started { servers, engine: Arc::new(engine), workload })
     }
 
@@ -252,12 +266,12 @@ mod on_screen {
     }
 
     async fn stop(started: Started) -> Result<(), Fault> {
-        if let Some(workload) = started.workload {
-            workload.stop().await;
-        }
-        // Dropped by whoever has it last, it stops by itself.
+        // Dropped by whoever has it last, each of them stops by itself.
         if let Some(engine) = Arc::into_inner(started.engine) {
             engine.stop().await;
+        }
+        if let Some(workload) = Arc::into_inner(started.workload).and_then(OnceLock::into_inner) {
+            workload.stop().await;
         }
         started.servers.stop().await
     }

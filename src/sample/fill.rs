@@ -112,6 +112,12 @@ pub async fn seed(pair: &Pair, step: &(dyn Fn(&str) + Sync)) -> Result<Seeded, F
     Ok(Seeded::Now)
 }
 
+/// Why a pair with other data is left alone.
+pub fn others_data() -> Fault {
+    Fault::new(Kind::Settings, "these databases hold data that is not the sample's; nothing was written")
+        .remedy("use another ROBBIE_HOME for the demo")
+}
+
 /// One cycle that must not be stopped by a fault; the tries after the first need no pull.
 async fn cycle(pair: &Pair, whole: bool) -> Result<CycleReport, Fault> {
     let options = CycleOptions { pull: whole, thorough: whole, ..CycleOptions::default() };

@@ -9,7 +9,7 @@ mod replica;
 pub mod story;
 mod workload;
 
-pub use fill::{Found, Seeded, look, seed};
+pub use fill::{Found, Seeded, look, others_data, seed};
 pub use story::Expected;
 pub use workload::{Pace, SESSION, Workload};
 

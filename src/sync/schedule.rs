@@ -64,13 +64,33 @@ pub struct EngineHandle {
 impl Engine {
     /// Starts the engine of a pair. A side that cannot be reached, or another engine on the replica, is waited for.
     pub fn start(pair: Pair, options: EngineOptions) -> EngineHandle {
+        Self::start_after(pair, options, std::future::ready(Ok(())))
+    }
+    /// Starts the engine of a pair when `first` is done; if that fails the engine never runs, and its status says why.
+    pub fn start_after(
+        pair: Pair,
+        options: EngineOptions,
+        first: impl Future<Output = Result<(), Fault>> + Send + 'static,
+    ) -> EngineHandle {
         let (status, watched) = watch::channel(EngineStatus::default());
         let (pause, paused) = watch::channel(false);
         let (signals, stop) = (Arc::new(Signals::default()), CancellationToken::new());
         let engine = Self { pair, options, status, signals: Arc::clone(&signals), paused, stop: stop.clone() };
         #[expect(clippy::disallowed_methods, reason = "the engine's one task; its handle stops and awaits it")]
-        let task = tokio::spawn(engine.run());
+        let task = tokio::spawn(engine.run_after(first));
         EngineHandle { status: watched, signals, paused: pause, stop, task: Some(task) }
+    }
+
+    async fn run_after(self, first: impl Future<Output = Result<(), Fault>> + Send) {
+        let done = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return,
+            done = first => done,
+        };
+        match done {
+            Ok(()) => self.run().await,
+            Err(fault) => self.status.send_modify(|s| s.fault = Some(told(&fault))),
+        }
     }
 
     async fn run(mut self) {
