@@ -77,6 +77,7 @@ pub async fn read(
     id: Uuid,
     table: &str,
 ) -> Result<Image, Fault> {
+    let table = table.strip_prefix("public.").unwrap_or(table);
     let Some(columns) = key_columns(client, side, table).await? else { return Ok(Image::NoTable) };
     if columns.is_empty() {
         return Ok(Image::NoKey);
@@ -88,6 +89,10 @@ pub async fn read(
         statement.push(if n > 0 { " and t." } else { "t." }).push(&identifiers::quote(&column.name)).push(" = ");
         statement.text_value(value).push("::text::").push(&column.kind);
     }
-    let rows = rows(client, side, &statement).await?;
-    Ok(rows.first().map_or(Image::Absent, |row| Image::Row(row.get(0))))
+    match rows(client, side, &statement).await {
+        Ok(rows) => Ok(rows.first().map_or(Image::Absent, |row| Image::Row(row.get(0)))),
+        // What the entry gives for a key cannot be one.
+        Err(fault) if fault.sqlstate.as_deref().is_some_and(|code| code.starts_with("22")) => Ok(Image::NoKey),
+        Err(fault) => Err(fault),
+    }
 }

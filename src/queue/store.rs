@@ -59,7 +59,9 @@ async fn sortable(client: &Client, shape: &Shape, scope: &Scope) -> Result<(), F
 /// Counts what matches, but no further than `bound`.
 pub async fn count_up_to(client: &Client, shape: &Shape, scope: &Scope, bound: i64) -> Result<i64, Fault> {
     let mut statement = Statement::new("select count(*) from (select 1");
-    statement.push(shape.from()).push(" where ");
+    // States alone stand in one table, and in its indexes.
+    let states_only = shape.migrated && scope.is_plain();
+    statement.push(if states_only { " from robbie_sync.entry e" } else { shape.from() }).push(" where ");
     scope.condition(shape, &mut statement).map_err(|e| refused(&e))?;
     statement.push(" limit ").bind(Value::Int(bound)).push(") bounded");
     let rows = rows(client, &statement).await?;

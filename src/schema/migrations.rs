@@ -33,6 +33,7 @@ const SMART_ROBBIE: &[Migration] = &[
     },
     Migration { name: "24-local-edits.sql", sql: include_str!("../../migrations/smart-robbie/24-local-edits.sql") },
     Migration { name: "25-settle.sql", sql: include_str!("../../migrations/smart-robbie/25-settle.sql") },
+    Migration { name: "26-queue-lists.sql", sql: include_str!("../../migrations/smart-robbie/26-queue-lists.sql") },
 ];
 
 const UNIFIED: &[Migration] = &[
