@@ -6,6 +6,7 @@
 mod chrome;
 mod clipboard;
 mod editor;
+mod input;
 mod jobs;
 pub mod keymap;
 mod overlay;

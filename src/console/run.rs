@@ -1,6 +1,7 @@
 //! The loop: one queue in, drained, then one draw. Nothing in it waits on a network.
 
 use super::chrome;
+use super::input::Keyboard;
 use super::jobs::{Tasks, spawn};
 use super::screen::Screen;
 use super::shell::jobs::PATIENCE;
@@ -11,16 +12,12 @@ use super::{clipboard, editor};
 use crate::postgres::Fault;
 use crate::settings::Environment;
 use crate::sync::EngineHandle;
-use crate::ui::Chord;
 use crate::ui::pane::{Level, Now};
 use crate::ui::services::Services;
-use futures_util::StreamExt as _;
 use ratatui::buffer::Buffer;
-use ratatui::crossterm::event::{Event as Input, EventStream, KeyEventKind};
-use ratatui::layout::{Rect, Size};
+use ratatui::layout::Rect;
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
@@ -47,7 +44,7 @@ struct Loop {
     tasks: Tasks,
     queue: UnboundedSender<Event>,
     inbox: UnboundedReceiver<Event>,
-    input: Option<EventStream>,
+    keyboard: Option<Keyboard>,
     timers: HashMap<Timer, Instant>,
     services: Option<Arc<Services>>,
     environment: Environment,
@@ -63,6 +60,8 @@ pub async fn run<F>(setup: Setup, surroundings: Surroundings, start: F) -> Resul
 where
     F: Future<Output = Result<Services, Fault>> + Send + 'static,
 {
+    // Before the terminal is ours: from then on no signal may end us without giving it back.
+    let mut signals = Signals::listen().map_err(|e| local("signals cannot be received", e))?;
     let terminal = Terminal::take(setup.mouse)?;
     let size = Terminal::size();
     let (queue, inbox) = unbounded_channel();
@@ -75,7 +74,7 @@ where
         tasks: Tasks::new(queue.clone()),
         queue,
         inbox,
-        input: None,
+        keyboard: None,
         timers: HashMap::from([(Timer::Spinner, Instant::now() + PATIENCE)]),
         services: None,
         environment: surroundings.environment,
@@ -84,8 +83,7 @@ where
         prologue,
     };
     this.draw()?;
-    let mut signals = Signals::listen().map_err(|e| local("signals cannot be received", e))?;
-    this.input = Some(EventStream::new());
+    this.keyboard = Some(Keyboard::open(this.queue.clone()).map_err(|e| local("the keyboard cannot be read", e))?);
     let start = spawn(start);
     let ended = this.turn(&mut signals, start).await;
     this.terminal.leave();
@@ -111,20 +109,17 @@ impl Loop {
                     Some(number) => return Ok(Ended::Signal(number)),
                     None => self.continued()?,
                 },
-                event = next_input(&mut self.input) => match event {
-                    Some(Ok(event)) => if self.input(event)? { return Ok(Ended::Quit) },
-                    // The terminal is gone.
-                    Some(Err(_)) | None => return Ok(Ended::Signal(super::signals::HANG_UP)),
-                },
-                Some(event) = self.inbox.recv() => if self.apply(event)? { return Ok(Ended::Quit) },
+                Some(event) = self.inbox.recv() => if let Some(ended) = self.take(event)? { return Ok(ended) },
                 result = &mut start, if starting => {
                     starting = false;
-                    if self.begin(result)? { return Ok(Ended::Quit) }
+                    if let Some(ended) = self.begin(result)? { return Ok(ended) }
                 }
-                () = sleep_until(deadline) => if self.ring()? { return Ok(Ended::Quit) },
+                () = sleep_until(deadline) => if let Some(ended) = self.ring()? { return Ok(ended) },
             }
-            if self.drain().await? {
-                return Ok(Ended::Quit);
+            while let Ok(event) = self.inbox.try_recv() {
+                if let Some(ended) = self.take(event)? {
+                    return Ok(ended);
+                }
             }
             self.draw()?;
             // A pane that learned its size from this frame may look different in the next. It settles at once.
@@ -134,36 +129,19 @@ impl Loop {
         }
     }
 
-    /// Takes everything that is already there, so that a burst costs one draw.
-    async fn drain(&mut self) -> Result<bool, Fault> {
-        loop {
-            if let Some(Ok(event)) = input_at_hand(&mut self.input).await {
-                if self.input(event)? {
-                    return Ok(true);
-                }
-            } else if let Ok(event) = self.inbox.try_recv() {
-                if self.apply(event)? {
-                    return Ok(true);
-                }
-            } else {
-                return Ok(false);
-            }
+    /// One event from the queue.
+    fn take(&mut self, event: Event) -> Result<Option<Ended>, Fault> {
+        match event {
+            Event::TerminalGone => Ok(Some(Ended::Signal(super::signals::HANG_UP))),
+            event => self.apply(event),
         }
     }
 
-    fn input(&mut self, event: Input) -> Result<bool, Fault> {
-        let event = match event {
-            Input::Key(key) if key.kind != KeyEventKind::Release => Event::Key(Chord::from(key)),
-            Input::Paste(text) => Event::Paste(text),
-            Input::Mouse(mouse) => Event::Mouse(mouse),
-            Input::Resize(width, height) => Event::Resize(Size { width, height }),
-            _ => return Ok(false),
-        };
-        self.apply(event)
-    }
-
     /// The services are there, or the reason why they are not.
-    fn begin(&mut self, result: Result<Result<Services, Fault>, tokio::task::JoinError>) -> Result<bool, Fault> {
+    fn begin(
+        &mut self,
+        result: Result<Result<Services, Fault>, tokio::task::JoinError>,
+    ) -> Result<Option<Ended>, Fault> {
         let event = match result {
             Ok(Ok(services)) => {
                 let services = Arc::new(services);
@@ -183,26 +161,26 @@ impl Loop {
         self.apply(event)
     }
 
-    fn ring(&mut self) -> Result<bool, Fault> {
+    fn ring(&mut self) -> Result<Option<Ended>, Fault> {
         let now = Instant::now();
         let due: Vec<Timer> = self.timers.iter().filter(|(_, at)| **at <= now).map(|(timer, _)| *timer).collect();
         for timer in due {
             self.timers.remove(&timer);
-            if self.apply(Event::Timer(timer))? {
-                return Ok(true);
+            if let Some(ended) = self.apply(Event::Timer(timer))? {
+                return Ok(Some(ended));
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// Changes the state by an event and carries its orders out; whether to leave.
-    fn apply(&mut self, event: Event) -> Result<bool, Fault> {
+    fn apply(&mut self, event: Event) -> Result<Option<Ended>, Fault> {
         self.dirty = true;
         let orders = self.shell.update(event, self.now());
         self.carry_out(orders)
     }
 
-    fn carry_out(&mut self, orders: Vec<Order>) -> Result<bool, Fault> {
+    fn carry_out(&mut self, orders: Vec<Order>) -> Result<Option<Ended>, Fault> {
         for order in orders {
             match order {
                 Order::Spawn(question, work) => match &self.services {
@@ -222,10 +200,10 @@ impl Loop {
                 Order::PauseEngine(true) => self.engine(EngineHandle::pause),
                 Order::PauseEngine(false) => self.engine(EngineHandle::resume),
                 Order::NextReplica => self.next_replica(),
-                Order::Quit => return Ok(true),
+                Order::Quit => return Ok(Some(Ended::Quit)),
             }
         }
-        Ok(false)
+        Ok(None)
     }
 
     fn engine(&self, f: impl FnOnce(&EngineHandle)) {
@@ -255,11 +233,15 @@ impl Loop {
 
     /// Gives the terminal to the editor; nobody reads keys meanwhile.
     fn edit(&mut self, pane: usize, tag: &'static str, initial: &str, extension: &str) -> Result<(), Fault> {
-        self.input = None;
+        if let Some(keyboard) = &self.keyboard {
+            keyboard.pause();
+        }
         self.terminal.leave();
         let result = editor::edit(self.environment.editor(), initial, extension);
         self.terminal.enter().map_err(gone)?;
-        self.input = Some(EventStream::new());
+        if let Some(keyboard) = &self.keyboard {
+            keyboard.resume();
+        }
         self.resized();
         let text = result.unwrap_or_else(|fault| {
             let _ = self.queue.send(Event::Say(Level::Bad, fault.to_string()));
@@ -310,23 +292,6 @@ impl Loop {
 
 fn gone(error: std::io::Error) -> Fault {
     local("the terminal is gone", error)
-}
-
-async fn next_input(input: &mut Option<EventStream>) -> Option<std::io::Result<Input>> {
-    match input {
-        Some(stream) => stream.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// An event that is already there. It is asked for with the task's own waker: the stream keeps the first one it sees,
-/// and would wake nobody with that of a mere look.
-async fn input_at_hand(input: &mut Option<EventStream>) -> Option<std::io::Result<Input>> {
-    std::future::poll_fn(|context| match input.as_mut().map(|stream| stream.poll_next_unpin(context)) {
-        Some(Poll::Ready(event)) => Poll::Ready(event),
-        _ => Poll::Ready(None),
-    })
-    .await
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

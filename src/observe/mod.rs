@@ -101,7 +101,9 @@ fn hide_pairs(text: &str) -> String {
         out.push_str(before);
         out.push('=');
         let name = before.trim_end();
-        let name = &name[name.rfind(|c: char| !(c.is_alphanumeric() || c == '_')).map_or(0, |i| i + 1)..];
+        let other = |c: &char| !(c.is_alphanumeric() || *c == '_');
+        let start = name.char_indices().rev().find(|(_, c)| other(c)).map_or(0, |(i, c)| i + c.len_utf8());
+        let name = &name[start..];
         let value = &after[1..];
         if NAMES.contains(&name.to_ascii_lowercase().as_str()) {
             out.push_str("***");
@@ -143,6 +145,12 @@ mod tests {
         assert_eq!(redact("postgres://a:p@ss/w@h/d?x=y@z"), "postgres://a:***@h/d?x=y@z");
         assert_eq!(redact("postgres://h/d and http://x/y"), "postgres://h/d and http://x/y");
         assert_eq!(redact("postgres://a@h/d"), "postgres://a@h/d");
+    }
+
+    #[test]
+    fn a_wide_character_before_a_pair_breaks_nothing() {
+        assert_eq!(redact("\u{9b}31m=x é=1 日password=s"), "\u{9b}31m=x é=1 日password=s");
+        assert_eq!(redact("…password=s"), "…password=***");
     }
 
     #[test]

@@ -72,9 +72,9 @@ fn keys_come_through_one_by_one_and_all_at_once() {
 
 #[test]
 fn a_hostile_name_is_shown_and_not_obeyed() {
-    let name = "evil\x1b]0;owned\x07\u{9b}31m";
-    let mut s = Session::open(140, 30, &["--replica", &format!("{name}=postgres://u@127.0.0.1:1/x")]);
-    s.wait("evil␛]0;owned␇");
+    let name = "evil%1b]0;owned%07%c2%9b31m";
+    let mut s = Session::open(140, 30, &["--replica", &format!("near=postgres://u@127.0.0.1:1/{name}")]);
+    s.wait("evil␛]0;owned␇\\x9b31m");
     s.send("q");
     s.ended();
     let raw = s.raw();

@@ -94,6 +94,8 @@ pub enum Event {
     CopyByTerminal(String),
     /// Something the loop wants said.
     Say(Level, String),
+    /// The terminal went away; the loop ends.
+    TerminalGone,
     /// The process was continued after a stop: nothing on the screen is certain.
     Continued,
 }
@@ -301,6 +303,7 @@ impl Shell {
             Event::CopyByTerminal(text) => self.copy_by_terminal(&text, now),
             Event::Say(level, text) => self.say(level, text, now),
             Event::Continued => vec![Order::Redraw],
+            Event::TerminalGone => vec![Order::Quit],
         }
     }
 
@@ -350,8 +353,14 @@ impl Shell {
             Ok(said) => self.say(said.0, said.1, now),
             Err(word) => self.tell(running.pane, Input::Message(word), now),
         };
+        orders.extend(self.quiet());
         orders.extend(self.leave_if_done());
         orders
+    }
+
+    /// Nothing is awaited any more: no timer is left for it.
+    fn quiet(&self) -> Option<Order> {
+        (!self.jobs.is_busy()).then_some(Order::Sleep(Timer::Spinner))
     }
 
     /// Begins all panes anew on another replica. Its reads are dropped; writes on the one before finish.
