@@ -7,4 +7,5 @@ mod pull;
 mod push;
 mod random;
 mod replay;
+mod types;
 mod verdicts;
