@@ -75,7 +75,7 @@ fn md5_of(parts: &[impl AsRef<str>]) -> String {
 fn parts(shape: &Shape) -> [String; 4] {
     let error = format!("left({}, {TEXT})", shape.error());
     if shape.migrated {
-        ["e.verdict".to_owned(), "e.sqlstate".to_owned(), "coalesce(e.object, e.blocked_on)".to_owned(), error]
+        ["e.verdict".to_owned(), "e.sqlstate".to_owned(), "e.object".to_owned(), error]
     } else {
         ["null::text".to_owned(), "null::text".to_owned(), "null::text".to_owned(), error]
     }

@@ -5,7 +5,7 @@ use super::{Command, Inside, Level, Message, Queue, Then};
 use crate::postgres::{Fault, Kind};
 use crate::queue::groups::Groups;
 use crate::queue::store::{Pulse, Total};
-use crate::queue::{Anchor, Page, SortBy};
+use crate::queue::{Anchor, Page, SortBy, Verdict};
 use crate::sync::{EntryOutcome, Outcome};
 use crate::ui::format::plural;
 use crate::ui::pane::Ask;
@@ -135,9 +135,8 @@ impl Queue {
         }
         let failed = groups.entries;
         self.groups_at = now.uptime;
-        let first = self.groups.is_none();
-        if first && !self.touched {
-            // What is wrong comes first; with nothing wrong the entries do.
+        if !self.touched {
+            // What is wrong comes first; with nothing wrong the entries do. Someone at work is not sent about.
             self.level = if groups.groups.is_empty() { Level::List } else { Level::Groups };
         }
         self.groups = Some(groups);
@@ -205,16 +204,27 @@ impl Queue {
             all => vec![format!("dry run: {}", summary(all))],
         };
         details.extend(found.iter().filter(|o| !o.outcome.is_settled()).filter_map(remedy).take(3));
-        if held {
+        let without_row = held && found.iter().all(|o| o.verdict == Verdict::ZeroRows);
+        if without_row {
+            details.push("A Yes settles it without a write: there is no row on the master to change.".into());
+        } else if held {
             details
                 .push("The engine holds it back; a Yes applies it all the same. The row as it is now is kept.".into());
         } else {
             details.push("Effect and ledger are committed together: nothing is applied twice.".into());
         }
         let what = entries(ids.len());
-        let doing = if held { "Apply" } else { "Replay" };
+        let doing = match (without_row, held) {
+            (true, _) => "Settle",
+            (false, true) => "Apply",
+            (false, false) => "Replay",
+        };
         Ask {
-            question: format!("{doing} {what} to {master}?"),
+            question: if without_row {
+                format!("Settle {what} as done?")
+            } else {
+                format!("{doing} {what} to {master}?")
+            },
             details,
             confirm: format!("{doing} {what}"),
             danger: held,

@@ -188,6 +188,13 @@ fn with_nothing_stuck_it_opens_on_the_entries() {
 }
 
 #[test]
+fn the_first_failure_brings_the_reasons_to_the_front_of_who_has_not_begun() {
+    let mut pane = pane(page(0..3, false), Some(Groups::default()), (120, 26));
+    pane.update(Input::Message(Message::Grouped(groups(), Duration::ZERO)), Now::at(2));
+    assert_eq!(pane.level, Level::Groups);
+}
+
+#[test]
 fn late_groups_do_not_take_the_list_away_from_someone_who_moves() {
     let mut quick = pane(page(0..200, true), None, (120, 26));
     let mut moved = pane(page(0..200, true), None, (120, 26));
@@ -380,6 +387,11 @@ fn what_is_held_asks_for_an_explicit_choice() {
     let effects = pane.update(Input::Message(dried), Now::at(2));
     let [Effect::Ask(ask)] = &effects[..] else { panic!("{effects:?}") };
     assert!(ask.danger && matches!(ask.then, Command::Replay { force: true, .. }));
+    assert_eq!(ask.question, "Apply 1 entry to master?");
+    let gone = EntryOutcome { verdict: Verdict::ZeroRows, ..outcome(0, Outcome::Held) };
+    let effects = pane.update(Input::Message(Message::Dried(vec![id(0)], Then::Ask, Ok(vec![gone]))), Now::at(2));
+    let [Effect::Ask(ask)] = &effects[..] else { panic!("{effects:?}") };
+    assert_eq!((ask.question.as_str(), ask.confirm.as_str()), ("Settle 1 entry as done?", "Settle 1 entry"));
 }
 
 #[test]

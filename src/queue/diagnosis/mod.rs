@@ -109,7 +109,7 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Option<Diagnosis> {
     };
     let mut cause = fill(rule.cause);
     if let Some(waits) = evidence.blocked_on.filter(|w| !w.is_empty() && evidence.state == State::Blocked) {
-        cause = format!("{cause} It waits for {waits}.");
+        cause = format!("{cause} It waits for {}.", awaited(waits));
     }
     let stale = evidence.synced && !text.is_empty();
     if stale {
@@ -127,6 +127,21 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         sqlstate,
         stale,
     })
+}
+
+/// What the engine's word for a wait means.
+fn awaited(words: &str) -> String {
+    let (word, rest) = words.split_once(' ').unwrap_or((words, ""));
+    let what = match word {
+        "parent" => "its parent",
+        "chain" => "the earlier entry",
+        "mapping" => "a mapping of",
+        "schema" => "a migration",
+        "key" => "a key",
+        "choice" => "a person's choice",
+        _ => return words.to_owned(),
+    };
+    format!("{what} {rest}").trim_end().to_owned()
 }
 
 /// Judges what the master has just answered.
