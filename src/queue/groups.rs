@@ -180,7 +180,7 @@ fn gather(rows: impl Iterator<Item = Combination>) -> Groups {
     for row in rows {
         entries += row.count;
         let Some(diagnosis) = diagnosis::diagnose(&row.evidence()) else { continue };
-        let pattern = mask::mask(row.error.as_deref().unwrap_or_default());
+        let pattern = mask::mask(without_code(row.error.as_deref().unwrap_or_default()));
         let id = fingerprint(&row, &diagnosis, &pattern);
         *states.entry((id.clone(), row.state)).or_default() += row.count;
         let group = groups.entry(id.clone()).or_insert_with(|| Group {
@@ -219,6 +219,14 @@ fn gather(rows: impl Iterator<Item = Combination>) -> Groups {
     }
     groups.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.id.cmp(&b.id)));
     Groups { groups, entries, cut: entries >= BOUND }
+}
+
+/// The text without the code in brackets that the engine puts before it: the code is told apart by itself.
+fn without_code(text: &str) -> &str {
+    match text.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
+        Some((code, words)) if code.len() == 5 => words,
+        _ => text,
+    }
 }
 
 /// What makes two failures the same: code, table, operation, verdict, object and the masked words.

@@ -16,7 +16,8 @@ pub fn mask(text: &str) -> String {
         let c = chars[at];
         if c == '"' {
             let end = closing(&chars, at + 1, '"');
-            if is_value_place(&out) {
+            let inner: String = chars[at + 1..end.saturating_sub(1).max(at + 1)].iter().collect();
+            if is_value_place(&out) || is_uuid(&inner) {
                 out.push_str("\"?\"");
             } else {
                 out.extend(&chars[at..end]);
@@ -48,6 +49,10 @@ pub fn mask(text: &str) -> String {
 /// Whether a quoted text here is a value and no name.
 fn is_value_place(before: &str) -> bool {
     let before = before.trim_end();
+    // The value of a field of a JSON object that a message quotes.
+    if before.ends_with("\":") {
+        return true;
+    }
     if before.ends_with('=') || before.ends_with("value") || before.ends_with("Token") {
         return true;
     }
@@ -159,6 +164,8 @@ mod tests {
     #[case("no mapping for user 'guest'", "no mapping for user 'guest'")]
     #[case("code_messages2 v2", "code_messages2 v2")]
     #[case("at -12.5 and 1,000", "at # and #")]
+    #[case("parents {\"id\": \"4f2a0d7e-1111-4222-8333-444455556666\", \"n\": 5}", "parents {\"id\": \"?\", \"n\": #}")]
+    #[case("no row \"4f2a0d7e-1111-4222-8333-444455556666\" in \"t\"", "no row \"?\" in \"t\"")]
     fn values_go_and_names_stay(#[case] text: &str, #[case] masked: &str) {
         assert_eq!(mask(text), masked);
     }

@@ -105,7 +105,7 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Option<Diagnosis> {
         let named = object.clone().unwrap_or_else(|| rule.nameless.to_owned());
         let parent = found.parent.clone().unwrap_or_else(|| "another table".to_owned());
         let table = if evidence.table.is_empty() { "the table" } else { evidence.table };
-        template.replace("{object}", &named).replace("{parent}", &parent).replace("{table}", table)
+        template.replace("{object}", &named).replace("{table}", table).replace("{parent}", &parent)
     };
     let mut cause = fill(rule.cause);
     if let Some(waits) = evidence.blocked_on.filter(|w| !w.is_empty() && evidence.state == State::Blocked) {

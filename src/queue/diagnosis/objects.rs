@@ -11,8 +11,9 @@ pub(super) struct Found {
 
 /// Finds the object for a code; `table` completes a bare column.
 pub(super) fn find(sqlstate: Option<&str>, table: &str, text: &str) -> Found {
-    let parent =
-        after_quoted(text, "is not present in table").or_else(|| after_quoted(text, "is still referenced from table"));
+    let parent = after_quoted(text, "is not present in table")
+        .or_else(|| after_quoted(text, "is still referenced from table"))
+        .or_else(|| after_word(text, "points at a row of"));
     let object = match sqlstate.unwrap_or_default() {
         "23502" | "42703" | "42804" => column(text, table),
         "23503" => key_column(text).map(|c| in_table(table, &c)).or_else(|| after_quoted(text, "constraint")),

@@ -62,7 +62,7 @@ const EDIT: &str = "the master gets another value than the replica has, until it
 pub(super) static UNKNOWN: Rule = rule(
     "unknown error",
     Verdict::Fault,
-    "The master refused it for a reason that has no rule here; its own words stand above.",
+    "The master refused it for a reason that has no rule here; its own words stand below.",
     "it",
     Fix::Choose,
     "read the error, then dry-run the entry to get a live answer",
@@ -71,10 +71,10 @@ pub(super) static UNKNOWN: Rule = rule(
 
 /// Every SQLSTATE with a rule of its own; class 08 as a whole stands as `08`.
 #[rustfmt::skip]
-pub const CODES: [&str; 38] = [
+pub const CODES: [&str; 39] = [
     "22000", "22001", "22003", "22007", "22008", "22021", "22P02", "22P05", "23502", "23503", "23505", "23514", "23P01",
     "25006", "28000", "28P01", "3D000", "40001", "40P01", "42501", "42601", "42703", "42704", "42804", "42883", "42P01",
-    "42P10", "53100", "53200", "53300", "54000", "55P03", "57014", "57P01", "57P02", "57P03", "08", "23001",
+    "42P10", "53100", "53200", "53300", "54000", "55P03", "57014", "57P01", "57P02", "57P03", "08", "23001", "P0001",
 ];
 
 /// The rule of a code; the text decides between the two sides of a foreign key.
@@ -117,7 +117,9 @@ pub(super) fn of_code(code: &str, text: &str) -> Option<&'static Rule> {
     static STOPPED: Rule = rule("server went away", Fault, "The master ended the connection or is starting up.", "it", Wait, "nothing: it is tried again by itself when the master is back", NONE);
     static CONNECTION: Rule = rule("no connection", Fault, "The master could not be reached, or the connection broke.", "it", Wait, "nothing: it is tried again by itself; the ledger tells whether it had arrived", "none: an entry in the ledger is never applied again");
     static VECTOR: Rule = rule("data do not fit", SchemaMismatch, "A value does not fit its column on the master (an embedding of another length, say).", "a column", Edit, "make the embedding again with 1536 dimensions, then replay", EDIT);
+    static RAISED: Rule = rule("refused by the master's own rule", Fault, "A trigger or function on the master refused it with words of its own (below), at {object}.", "{table}", Choose, "do what its words ask for, then replay", NONE);
     Some(match code {
+        "P0001" => &RAISED,
         "22000" => &VECTOR, "22001" => &TOO_LONG, "22003" => &RANGE, "22007" => &TIME, "22008" => &TIME_RANGE,
         "22021" => &ENCODING, "22P02" => &SYNTAX_VALUE, "22P05" => &ESCAPE, "23502" => &NULL,
         "23503" if text.contains("update or delete on table") => &CHILDREN,
