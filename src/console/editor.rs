@@ -3,7 +3,7 @@
 use super::terminal::local;
 use crate::postgres::Fault;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The editors tried where the environment names none.
@@ -23,6 +23,20 @@ pub fn edit(editor: Option<&str>, initial: &str, extension: &str) -> Result<Opti
     Ok((text != initial).then_some(text))
 }
 
+/// Lets the user edit a file of their own, which is made if there is none; whether it changed.
+pub fn edit_file(editor: Option<&str>, path: &Path) -> Result<bool, Fault> {
+    let read = || match std::fs::read(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(local("the file cannot be read", e)),
+        read => Ok(read.unwrap_or_default()),
+    };
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|e| local("the folder cannot be made", e))?;
+    }
+    let before = read()?;
+    run(editor, path)?;
+    Ok(read()? != before)
+}
+
 /// A file only this user can read: it may hold row values.
 fn write_file(initial: &str, extension: &str) -> Result<PathBuf, Fault> {
     let path = std::env::temp_dir().join(format!("robbie-{}.{extension}", uuid::Uuid::new_v4()));
@@ -40,7 +54,7 @@ fn write_file(initial: &str, extension: &str) -> Result<PathBuf, Fault> {
     Ok(path)
 }
 
-fn run(editor: Option<&str>, path: &std::path::Path) -> Result<(), Fault> {
+fn run(editor: Option<&str>, path: &Path) -> Result<(), Fault> {
     let named = editor.into_iter();
     let mut missing = None;
     for line in named.chain(USUAL.iter().copied()) {

@@ -57,7 +57,7 @@ pub fn prepare(settings: &Settings) -> Result<(Setup, Surroundings), Fault> {
         themes,
         size: Size::ZERO,
     };
-    Ok((setup, Surroundings { environment }))
+    Ok((setup, Surroundings { environment, config: settings.home.config_file().to_owned() }))
 }
 
 /// The user's keys: `name = "key"` or a list; `[keys.queue] replay = "r"` is `queue.replay`.

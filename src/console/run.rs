@@ -17,6 +17,7 @@ use crate::ui::services::Services;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -35,6 +36,8 @@ pub enum Ended {
 pub struct Surroundings {
     /// Editor, clipboard, kind of terminal.
     pub environment: Environment,
+    /// The configuration file.
+    pub config: PathBuf,
 }
 
 struct Loop {
@@ -48,6 +51,7 @@ struct Loop {
     timers: HashMap<Timer, Instant>,
     services: Option<Arc<Services>>,
     environment: Environment,
+    config: PathBuf,
     started: Instant,
     /// Whether something happened since the last draw.
     dirty: bool,
@@ -78,6 +82,7 @@ where
         timers: HashMap::from([(Timer::Spinner, Instant::now() + PATIENCE)]),
         services: None,
         environment: surroundings.environment,
+        config: surroundings.config,
         started: Instant::now(),
         dirty: true,
         prologue,
@@ -193,6 +198,7 @@ impl Loop {
                 Order::Copy(text) => self.copy(text),
                 Order::CopyByTerminal(bytes) => Terminal::write(&bytes).map_err(gone)?,
                 Order::Edit { pane, tag, initial, extension } => self.edit(pane, tag, &initial, extension)?,
+                Order::EditConfig => self.edit_config()?,
                 Order::Mouse(on) => self.terminal.set_mouse(on).map_err(gone)?,
                 Order::Redraw => self.screen.forget(),
                 Order::Suspend => self.suspend()?,
@@ -231,24 +237,42 @@ impl Loop {
         });
     }
 
-    /// Gives the terminal to the editor; nobody reads keys meanwhile.
+    /// Lets the user edit a text of a pane.
     fn edit(&mut self, pane: usize, tag: &'static str, initial: &str, extension: &str) -> Result<(), Fault> {
-        if let Some(keyboard) = &self.keyboard {
-            keyboard.pause();
-        }
-        self.terminal.leave();
-        let result = editor::edit(self.environment.editor(), initial, extension);
-        self.terminal.enter().map_err(gone)?;
-        if let Some(keyboard) = &self.keyboard {
-            keyboard.resume();
-        }
-        self.resized();
+        let result = self.outside(|editor| editor::edit(editor, initial, extension))?;
         let text = result.unwrap_or_else(|fault| {
             let _ = self.queue.send(Event::Say(Level::Bad, fault.to_string()));
             None
         });
         let _ = self.queue.send(Event::Edited { pane, tag, text });
         Ok(())
+    }
+
+    /// Lets the user edit the configuration; it is read at the next start.
+    fn edit_config(&mut self) -> Result<(), Fault> {
+        let path = self.config.clone();
+        let said = match self.outside(|editor| editor::edit_file(editor, &path))? {
+            Ok(true) => (Level::Ok, "config.toml is changed; it is read at the next start".to_owned()),
+            Ok(false) => (Level::Info, "config.toml is as it was".to_owned()),
+            Err(fault) => (Level::Bad, fault.to_string()),
+        };
+        let _ = self.queue.send(Event::Say(said.0, said.1));
+        Ok(())
+    }
+
+    /// Gives the terminal to someone else while `work` runs; nobody here reads keys meanwhile.
+    fn outside<T>(&mut self, work: impl FnOnce(Option<&str>) -> T) -> Result<T, Fault> {
+        if let Some(keyboard) = &self.keyboard {
+            keyboard.pause();
+        }
+        self.terminal.leave();
+        let result = work(self.environment.editor());
+        self.terminal.enter().map_err(gone)?;
+        if let Some(keyboard) = &self.keyboard {
+            keyboard.resume();
+        }
+        self.resized();
+        Ok(result)
     }
 
     fn suspend(&mut self) -> Result<(), Fault> {

@@ -95,6 +95,25 @@ fn stopping_where_no_shell_could_continue_it_changes_nothing() {
 }
 
 #[test]
+fn the_editor_has_the_terminal_for_itself_and_gives_it_back() {
+    let mut s = Session::with_editor("echo EDITOR RUNS; read line; echo \"# $line\" > \"$1\"");
+    s.wait("1 Health");
+    s.send(":");
+    s.wait("commands");
+    s.send("edit-config\r");
+    s.wait("EDITOR RUNS");
+    s.assert_given_back();
+    s.send("quite a line? q\r");
+    s.wait("config.toml is changed");
+    assert_eq!(s.file("config.toml"), "# quite a line? q\n", "every key went to the editor");
+    s.send("?");
+    s.wait("Everywhere");
+    s.send("\x03");
+    assert_eq!(s.ended(), 0);
+    s.assert_given_back();
+}
+
+#[test]
 fn a_wrong_key_in_the_settings_is_an_error_before_the_terminal_is_touched() {
     let mut s = Session::with_config(80, 24, "[keys]\nquit = \"?\"\n");
     assert_eq!(s.ended(), 2);

@@ -38,6 +38,8 @@ pub enum Global {
     Mouse,
     /// Show the next replica.
     NextReplica,
+    /// Edit the configuration file.
+    Config,
     /// Draw everything again.
     Redraw,
     /// Give the terminal back to the shell for a while.
@@ -83,6 +85,7 @@ pub const GLOBALS: &[ActionSpec<Global>] = &[
     spec(Global::Themes, "theme", &["T"], "theme", "Choose a theme, with a preview"),
     spec(Global::Mouse, "mouse", &["m"], "mouse", "Turn the mouse off (to select text) or on"),
     spec(Global::NextReplica, "next-replica", &["ctrl-n"], "next replica", "Show the next replica"),
+    spec(Global::Config, "edit-config", &[], "config", "Edit config.toml in your editor"),
     spec(Global::Redraw, "redraw", &["ctrl-l"], "redraw", "Draw everything again"),
     spec(Global::Suspend, "suspend", &["ctrl-z"], "suspend", "Give the terminal back to the shell for a while"),
     spec(Global::Quit, "quit", &["q"], "quit", "Close the innermost level, and leave from the outermost"),

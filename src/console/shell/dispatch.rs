@@ -130,6 +130,7 @@ impl Shell {
                 orders
             }
             Global::NextReplica => vec![Order::NextReplica],
+            Global::Config => vec![Order::EditConfig],
             Global::Redraw => vec![Order::Redraw],
             Global::Suspend => vec![Order::Suspend],
         }

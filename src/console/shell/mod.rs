@@ -126,6 +126,8 @@ pub enum Order {
         /// The file's extension.
         extension: &'static str,
     },
+    /// Give the terminal to the editor for the configuration file.
+    EditConfig,
     /// Report the mouse, or leave it to the terminal.
     Mouse(bool),
     /// Draw everything again.

@@ -29,7 +29,7 @@ pub struct Session {
     child: Box<dyn Child + Send + Sync>,
     output: Arc<Mutex<Output>>,
     reader: Option<std::thread::JoinHandle<()>>,
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
 }
 
 /// The program without a terminal.
@@ -45,20 +45,27 @@ impl Session {
         Self::start(width, height, arguments, None)
     }
 
-    /// The same with a configuration file.
-    pub fn with_config(width: u16, height: u16, config: &str) -> Self {
-        Self::start(width, height, &[], Some(config))
+    /// The same with an editor: a script of the shell that is given the file's name.
+    pub fn with_editor(script: &str) -> Self {
+        Self::start(100, 30, &[], Some(("editor.sh", script)))
     }
 
-    fn start(width: u16, height: u16, arguments: &[&str], config: Option<&str>) -> Self {
+    /// The same with a configuration file.
+    pub fn with_config(width: u16, height: u16, config: &str) -> Self {
+        Self::start(width, height, &[], Some(("config.toml", config)))
+    }
+
+    fn start(width: u16, height: u16, arguments: &[&str], file: Option<(&str, &str)>) -> Self {
         let home = tempfile::tempdir().unwrap();
-        if let Some(text) = config {
-            std::fs::write(home.path().join("config.toml"), text).unwrap();
+        if let Some((name, text)) = file {
+            std::fs::write(home.path().join(name), text).unwrap();
         }
         let pty = native_pty_system().openpty(size(width, height)).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_robbie"));
         command.env_clear();
         command.env("ROBBIE_HOME", home.path());
+        command.env("PATH", "/usr/bin:/bin");
+        command.env("EDITOR", format!("sh {}", home.path().join("editor.sh").display()));
         command.env("TERM", "xterm-256color");
         command.env("COLORTERM", "truecolor");
         command.args(if arguments.contains(&"--replica") { &NOWHERE[..2] } else { NOWHERE });
@@ -77,7 +84,12 @@ impl Session {
             }
         });
         let writer = pty.master.take_writer().unwrap();
-        Self { master: pty.master, writer, child, output, reader: Some(reader), _home: home }
+        Self { master: pty.master, writer, child, output, reader: Some(reader), home }
+    }
+
+    /// A file of the console's home.
+    pub fn file(&self, name: &str) -> String {
+        std::fs::read_to_string(self.home.path().join(name)).unwrap()
     }
 
     /// Types.
