@@ -5,8 +5,9 @@
 use super::diagnosis::{self, Diagnosis, Evidence};
 use super::page::{Members, Scope};
 use super::sql::{Statement, Value};
-use super::{Shape, State, Verdict, mask, store};
-use crate::postgres::Fault;
+use super::{Shape, State, Verdict, mask};
+use crate::postgres::{Fault, Side};
+use futures_util::TryStreamExt;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -115,8 +116,16 @@ fn statement(shape: &Shape, scope: &Scope) -> Result<Statement, Fault> {
 /// Reads the groups of the failed and blocked entries that pass the scope's filter.
 pub async fn read(client: &Client, shape: &Shape, scope: &Scope) -> Result<Groups, Fault> {
     let scope = Scope { states: vec![State::Failed, State::Blocked], ..scope.clone() };
-    let rows = store::rows(client, &statement(shape, &scope)?).await?;
-    Ok(gather(rows.iter().map(Combination::from_row)))
+    let statement = statement(shape, &scope)?;
+    let on_replica = |error| Fault::from_postgres(error, Side::Replica);
+    // Row by row: thousands of distinct texts need not be held at once.
+    let stream = client.query_typed_raw(&statement.text, statement.parameters()).await.map_err(on_replica)?;
+    let mut stream = std::pin::pin!(stream);
+    let mut families = Families::default();
+    while let Some(row) = stream.try_next().await.map_err(on_replica)? {
+        families.add(Combination::from_row(&row));
+    }
+    Ok(families.finish())
 }
 
 /// One distinct combination with its counts.
@@ -173,17 +182,24 @@ impl Combination {
     }
 }
 
-fn gather(rows: impl Iterator<Item = Combination>) -> Groups {
-    let mut groups: HashMap<String, Group> = HashMap::new();
-    let mut states: HashMap<(String, State), i64> = HashMap::new();
-    let mut entries = 0;
-    for row in rows {
-        entries += row.count;
-        let Some(diagnosis) = diagnosis::diagnose(&row.evidence()) else { continue };
+/// The families while they are formed.
+#[derive(Default)]
+struct Families {
+    groups: HashMap<String, Group>,
+    failed: HashMap<String, i64>,
+    entries: i64,
+}
+
+impl Families {
+    fn add(&mut self, row: Combination) {
+        self.entries += row.count;
+        let Some(diagnosis) = diagnosis::diagnose(&row.evidence()) else { return };
         let pattern = mask::mask(without_code(row.error.as_deref().unwrap_or_default()));
         let id = fingerprint(&row, &diagnosis, &pattern);
-        *states.entry((id.clone(), row.state)).or_default() += row.count;
-        let group = groups.entry(id.clone()).or_insert_with(|| Group {
+        if row.state == State::Failed {
+            *self.failed.entry(id.clone()).or_default() += row.count;
+        }
+        let group = self.groups.entry(id.clone()).or_insert_with(|| Group {
             members: Members {
                 id: id.clone(),
                 table: row.table.clone(),
@@ -212,13 +228,18 @@ fn gather(rows: impl Iterator<Item = Combination>) -> Groups {
         group.sample = group.sample.min(row.sample);
         group.members.marks.push(row.mark);
     }
-    let mut groups: Vec<Group> = groups.into_values().collect();
-    for group in &mut groups {
-        let failed = states.get(&(group.id.clone(), State::Failed)).copied().unwrap_or(0);
-        group.state = if failed * 2 >= group.count { State::Failed } else { State::Blocked };
+
+    /// All of them, the biggest first; each has the state of most of its entries.
+    fn finish(self) -> Groups {
+        let Self { groups, failed, entries } = self;
+        let mut groups: Vec<Group> = groups.into_values().collect();
+        for group in &mut groups {
+            let failed = failed.get(&group.id).copied().unwrap_or(0);
+            group.state = if failed * 2 >= group.count { State::Failed } else { State::Blocked };
+        }
+        groups.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.id.cmp(&b.id)));
+        Groups { groups, entries, cut: entries >= BOUND }
     }
-    groups.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.id.cmp(&b.id)));
-    Groups { groups, entries, cut: entries >= BOUND }
 }
 
 /// The text without the code in brackets that the engine puts before it: the code is told apart by itself.

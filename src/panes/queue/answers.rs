@@ -24,6 +24,9 @@ impl Queue {
                 let mut effects = Vec::new();
                 if let Some(groups) = groups {
                     effects.extend(self.take_groups(groups, now));
+                } else if self.groups.is_none() && !self.touched {
+                    // The reasons take longer than the rows: the rows do not wait for them.
+                    self.level = Level::List;
                 }
                 effects.extend(self.recount());
                 effects.extend(self.prefetch());

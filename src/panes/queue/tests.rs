@@ -197,8 +197,8 @@ fn the_first_failure_brings_the_reasons_to_the_front_of_who_has_not_begun() {
 #[test]
 fn late_groups_do_not_take_the_list_away_from_someone_who_moves() {
     let mut quick = pane(page(0..200, true), None, (120, 26));
+    assert_eq!(quick.level, Level::List, "rows do not wait for the reasons");
     let mut moved = pane(page(0..200, true), None, (120, 26));
-    moved.level = Level::List;
     moved.update(Input::Move(Move::Down), Now::at(2));
     for pane in [&mut quick, &mut moved] {
         pane.update(Input::Message(Message::Grouped(groups(), Duration::ZERO)), Now::at(2));
