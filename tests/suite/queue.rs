@@ -1,5 +1,8 @@
 //! The queue's reads against PostgreSQL: both shapes, pages in both directions, hostile names, filters, groups.
 
+mod commands;
+mod reasons;
+
 use super::support;
 use robbie_console::postgres::{Kind, Side};
 use robbie_console::queue::{
@@ -274,46 +277,6 @@ async fn hostile_names_are_values_and_nothing_more() {
 }
 
 #[tokio::test]
-async fn groups_are_the_families_and_find_their_entries_again() {
-    let (_test, client, shape) = deployed(
-        "insert into pending_sync (table_name, operation, data, error, created_at)
-         select 'code_messages', 'INSERT', jsonb_build_object('id', gen_random_uuid()),
-                'insert or update on table \"code_messages\" violates foreign key constraint \"fk\"' || chr(10) ||
-                'DETAIL:  Key (conversation_id)=(' || gen_random_uuid() || ') is not present in table \"code_conversations\".',
-                now() - interval '2 hours'
-         from generate_series(1, 31);
-         insert into pending_sync (table_name, operation, data, error)
-         select 'code_conversations', 'INSERT', '{}', 'column \"c' || n % 17 || '\" of relation \"code_conversations\" does not exist'
-         from generate_series(0, 33) n;
-         insert into pending_sync (table_name, operation, data, error)
-         select 'learned_patterns', 'INSERT', '{}', 'no mapping for user ''guest''' from generate_series(1, 2);
-         insert into pending_sync (table_name, operation, data, error, synced_at)
-         values ('code_messages', 'INSERT', '{}', 'deadlock detected', now());
-         insert into pending_sync (table_name, operation, data) values ('code_messages', 'INSERT', '{}')",
-    )
-    .await;
-    let found = groups::read(&client, &shape, &Scope::default()).await.unwrap();
-    assert_eq!((found.groups.len(), found.entries, found.cut), (19, 67, false));
-    let first = &found.groups[0];
-    assert_eq!((first.count, first.recent), (31, [0, 31, 31]));
-    assert_eq!(first.diagnosis.verdict, Verdict::WaitsForParent);
-    assert_eq!(first.diagnosis.object.as_deref(), Some("code_messages.conversation_id"));
-    assert_eq!(first.diagnosis.proof, Proof::Inferred);
-    assert!(first.first_s.unwrap() >= 7_200);
-    assert_eq!(found.groups.iter().filter(|g| g.diagnosis.sqlstate.as_deref() == Some("42703")).count(), 17);
-    assert!(found.groups.iter().any(|g| g.diagnosis.verdict == Verdict::UnmappedUser && g.count == 2));
-    for group in &found.groups {
-        let scope = Scope { states: vec![State::Failed], members: Some(group.members.clone()), ..Scope::default() };
-        let entries = all(&client, &shape, &scope, 10, false).await;
-        assert_eq!(entries.len() as i64, group.count, "{group:?}");
-        assert!(entries.iter().any(|e| e.id == group.sample));
-        assert_eq!(store::ids(&client, &shape, &scope).await.unwrap().len() as i64, group.count);
-    }
-    // The same rules give the same ids.
-    assert_eq!(groups::read(&client, &shape, &Scope::default()).await.unwrap().groups[0].id, first.id);
-}
-
-#[tokio::test]
 async fn an_entry_in_full_keeps_every_digit_and_knows_its_chain() {
     let (test, client, shape) = migrated(
         "insert into pending_sync (table_name, operation, data, created_at) values
@@ -422,152 +385,4 @@ async fn the_pulse_changes_with_the_queue_only() {
     assert_eq!(quiet(&client).await, first);
     client.batch_execute("update pending_sync set retry_count = 9 where data ->> 'id' = '1'").await.unwrap();
     assert_ne!(quiet(&client).await, first);
-}
-
-/// Errors as PostgreSQL really says them: the code is found in the words alone.
-#[tokio::test]
-async fn words_of_the_server_are_recognised() {
-    let test = support::bare_pair().await;
-    let client = Arc::new(support::connect(&test.master).await);
-    client
-        .batch_execute(
-            "create type mood as enum ('friendly');
-             create table parent (id int primary key);
-             create table t (id uuid primary key, name varchar(5) not null default '', n int unique, s smallint, d date,
-               u uuid, m mood, p int references parent, j json, c int check (c > 0) , b text,
-               x int4range, exclude using gist (x with &&));
-             create index on t (b); insert into parent values (1);
-             insert into t (id, n, p, x) values ('11111111-1111-4111-8111-111111111111', 1, 1, '[1,3]')",
-        )
-        .await
-        .unwrap();
-    let id = "gen_random_uuid()";
-    for (code, statement) in [
-        ("22001", format!("insert into t (id, name) values ({id}, 'too long')")),
-        ("22003", format!("insert into t (id, s) values ({id}, 99999)")),
-        ("22007", format!("insert into t (id, d) values ({id}, 'soon')")),
-        ("22008", format!("insert into t (id, d) values ({id}, '2026-02-31')")),
-        ("22021", "select convert_from('\\xff', 'UTF8')".to_owned()),
-        ("22P02", format!("insert into t (id, u) values ({id}, 'abc')")),
-        ("22P02", format!("insert into t (id, m) values ({id}, 'sad')")),
-        ("22P05", "select '{\"a\":\"\\u0000\"}'::json ->> 'a'".to_owned()),
-        ("23502", format!("insert into t (id, name) values ({id}, null)")),
-        ("23503", format!("insert into t (id, p) values ({id}, 9)")),
-        ("23503", "delete from parent".to_owned()),
-        ("23505", format!("insert into t (id, n) values ({id}, 1)")),
-        ("23514", format!("insert into t (id, c) values ({id}, -1)")),
-        ("23P01", format!("insert into t (id, x) values ({id}, '[2,4]')")),
-        ("25006", "begin read only; insert into parent values (5)".to_owned()),
-        ("42501", "select * from pg_authid".to_owned()),
-        ("42601", "insert int t".to_owned()),
-        ("42703", "insert into t (nope) values (1)".to_owned()),
-        ("42804", format!("insert into t (id, n) values ({id}, '2026-01-01'::date)")),
-        ("42P01", "insert into nope values (1)".to_owned()),
-        ("42P10", format!("insert into t (id) values ({id}) on conflict (b) do nothing")),
-        (
-            "54000",
-            format!("insert into t (id, b) select {id}, string_agg(md5(n::text), '') from generate_series(1, 2000) n"),
-        ),
-        ("57014", "set statement_timeout = 5; select pg_sleep(1)".to_owned()),
-    ] {
-        let Err(error) = client.batch_execute(&statement).await else { panic!("{statement} did not fail") };
-        let _ = client.batch_execute("rollback; reset all").await;
-        let error = error.as_db_error().unwrap();
-        assert_eq!(error.code().code(), code, "{statement}");
-        let said =
-            format!("{}\n{}", error.message(), error.detail().map(|d| format!("DETAIL:  {d}")).unwrap_or_default());
-        assert_eq!(diagnosis::recognise(&said).as_deref(), Some(code), "{said}");
-    }
-}
-
-/// The command line over the suite's databases, as a script sees it: exit code and the document on stdout.
-fn robbie(test: &support::TestPair, arguments: &[&str]) -> (i32, serde_json::Value) {
-    let url = |side: Side| {
-        let config = &test.target(side).config;
-        let tokio_postgres::config::Host::Unix(folder) = &config.get_hosts()[0] else { panic!("no socket") };
-        let password = String::from_utf8(config.get_password().unwrap().to_vec()).unwrap();
-        let (user, database) = (config.get_user().unwrap(), config.get_dbname().unwrap());
-        let port = config.get_ports()[0];
-        format!("host={} port={port} user={user} password={password} dbname={database}", folder.display())
-    };
-    let home = tempfile::tempdir().unwrap();
-    let done = std::process::Command::new(support::robbie())
-        .args(["--json", "--master", &url(Side::Master), "--replica", &url(Side::Replica), "queue"])
-        .args(arguments)
-        .env("ROBBIE_HOME", home.path())
-        .stdin(std::process::Stdio::null())
-        .output()
-        .unwrap();
-    let document = serde_json::from_slice(&done.stdout)
-        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&done.stdout)));
-    (done.status.code().unwrap(), document)
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_commands_replay_what_is_good_and_say_why_the_rest_is_not() {
-    let (test, client, _) = migrated(
-        "insert into pending_sync (id, table_name, operation, data, created_at) values
-         ('aaaaaaaa-0000-4000-8000-000000000001', 'code_conversations', 'INSERT', '{\"id\": \"11111111-1111-4111-8111-111111111111\",
-           \"user_id\": \"allan\", \"session_id\": \"s\", \"title\": \"one\"}', now() - interval '1 hour'),
-         ('bbbbbbbb-0000-4000-8000-000000000002', 'code_messages', 'INSERT', '{\"id\": \"22222222-2222-4222-8222-222222222222\",
-           \"conversation_id\": \"33333333-3333-4333-8333-333333333333\", \"role\": \"user\", \"content\": \"x\"}', now())",
-    )
-    .await;
-    let master = support::connect(&test.master).await;
-    let on_master =
-        async || -> i64 { master.query_one("select count(*) from code_conversations", &[]).await.unwrap().get(0) };
-    master
-        .batch_execute(
-            "insert into users (id, username, email, password_hash)
-               values ('99999999-9999-4999-8999-999999999999', 'allan', 'a@example.org', 'x') on conflict do nothing;
-             insert into user_id_mapping (text_id, uuid_id, service)
-               select 'allan', id, 'robbie-code' from users where username = 'allan' on conflict do nothing",
-        )
-        .await
-        .unwrap();
-
-    let (code, listed) = robbie(&test, &["list", "--limit", "1"]);
-    assert_eq!((code, listed["entries"].as_array().unwrap().len()), (0, 1));
-    let (_, second) = robbie(&test, &["list", "--limit", "1", "--after", listed["next"].as_str().unwrap()]);
-    assert_eq!(second["entries"][0]["table"], "code_messages");
-    assert_eq!(second["next"], serde_json::Value::Null);
-
-    let good = "aaaaaaaa-0000-4000-8000-000000000001";
-    let (code, dry) = robbie(&test, &["dry-run", good]);
-    assert_eq!((code, on_master().await), (0, 0), "{dry}");
-    assert_eq!((&dry["entries"][0]["verdict"], &dry["entries"][0]["outcome"]), (&"insert".into(), &"applied".into()));
-
-    let (code, refused) = robbie(&test, &["replay", good]);
-    assert_eq!((code, on_master().await), (2, 0), "without a terminal it needs --yes: {refused}");
-
-    let (code, done) = robbie(&test, &["replay", "--filter", "table:code_*", "--yes", "--reason", "test"]);
-    assert_eq!((code, on_master().await), (4, 1), "{done}");
-    let outcome = |id: &str| {
-        done["entries"].as_array().unwrap().iter().find(|e| e["id"] == id).unwrap_or_else(|| panic!("{done}")).clone()
-    };
-    assert_eq!(outcome(good)["outcome"], "applied");
-    let bad = outcome("bbbbbbbb-0000-4000-8000-000000000002");
-    assert_eq!(bad["verdict"], "waits_for_parent");
-    assert_eq!(bad["sqlstate"], "23503");
-    assert!(bad["message"].is_string() && bad["remedy"].is_string(), "{bad}");
-
-    let (code, groups) = robbie(&test, &["groups"]);
-    assert_eq!((code, groups["groups"].as_array().unwrap().len()), (1, 1), "{groups}");
-    assert_eq!(groups["groups"][0]["diagnosis"]["proof"], "proven", "{groups}");
-    let id = groups["groups"][0]["id"].as_str().unwrap();
-    let (code, dry) = robbie(&test, &["dry-run", "--group", id]);
-    assert_eq!((code, dry["chosen"].as_i64()), (1, Some(1)), "{dry}");
-
-    let (code, shown) = robbie(&test, &["show", "bbbbbbbb-0"]);
-    assert_eq!(code, 1);
-    assert_eq!(shown["diagnosis"]["verdict"], "waits_for_parent");
-    assert_eq!(shown["master_row"]["is"], "absent");
-    assert!(!shown["tries"].as_array().unwrap().is_empty(), "{shown}");
-
-    let (code, again) = robbie(&test, &["replay", good, "--yes"]);
-    assert_eq!((code, &again["entries"][0]["verdict"]), (0, &"no_change".into()), "never twice: {again}");
-    assert_eq!(on_master().await, 1);
-    let (code, wrong) = robbie(&test, &["list", "--filter", "state:bad"]);
-    assert_eq!((code, wrong["error"]["message"].as_str().unwrap().contains("column 7")), (2, true));
-    drop(client);
 }

@@ -1,4 +1,7 @@
-//! What the pane does about each input, and what it looks like in each state and size.
+//! What the pane does about each input.
+
+mod looks;
+mod replays;
 
 use super::samples::{detail, entry, groups, id};
 use super::*;
@@ -335,82 +338,6 @@ fn a_wrong_route_is_said_and_changes_nothing() {
 }
 
 #[test]
-fn a_replay_is_tried_dry_then_asked_then_done() {
-    let mut pane = listed((120, 26));
-    pane.update(Input::Move(Move::Down), Now::at(2));
-    let effects = action(&mut pane, Action::Replay);
-    assert!(matches!(runs(&effects)[0], Command::Dry { ids, then: Then::Ask } if ids[..] == [id(1)]));
-    let dried = Message::Dried(vec![id(1)], Then::Ask, Ok(vec![outcome(1, Outcome::Applied)]));
-    let effects = pane.update(Input::Message(dried), Now::at(2));
-    let [Effect::Ask(Ask { question, details, confirm, danger, then, .. })] = &effects[..] else {
-        panic!("{effects:?}")
-    };
-    assert_eq!((question.as_str(), confirm.as_str()), ("Replay 1 entry to master?", "Replay 1 entry"));
-    assert!(details[0].contains("would be applied: insert") && !danger);
-    assert!(matches!(then, Command::Replay { force: false, .. }));
-    assert_eq!(Queue::policy(then), Policy::Write);
-    let done = Message::Replayed(vec![id(1)], Ok(vec![outcome(1, Outcome::Applied)]));
-    let effects = pane.update(Input::Message(done), Now::at(3));
-    assert_eq!(toast(&effects), "Applied: insert");
-    assert!(matches!(runs(&effects)[0], Command::Refresh { pulse: None, .. }));
-}
-
-#[test]
-fn marked_entries_are_replayed_together_and_settled_ones_lose_their_mark() {
-    let mut pane = listed((120, 26));
-    action(&mut pane, Action::Mark);
-    pane.update(Input::Move(Move::Down), Now::at(2));
-    action(&mut pane, Action::MarkRange);
-    assert_eq!(pane.marks.len(), 3);
-    let effects = action(&mut pane, Action::Replay);
-    assert!(matches!(runs(&effects)[0], Command::Dry { ids, .. } if ids.len() == 3));
-    let found = vec![outcome(0, Outcome::Applied), outcome(1, Outcome::Failed), outcome(2, Outcome::NoChange)];
-    let ids = vec![id(0), id(1), id(2)];
-    let dried = Message::Dried(ids.clone(), Then::Ask, Ok(found.clone()));
-    let effects = pane.update(Input::Message(dried), Now::at(2));
-    let [Effect::Ask(ask)] = &effects[..] else { panic!("{effects:?}") };
-    assert_eq!(ask.question, "Replay 3 entries to master?");
-    assert_eq!(ask.details[0], "dry run: 1 applied, 1 failed, 1 no change");
-    assert!(ask.details[1].contains("send the parent first"));
-    let effects = pane.update(Input::Message(Message::Replayed(ids, Ok(found))), Now::at(3));
-    assert!(matches!(&effects[0], Effect::Toast { level: Weight::Warn, .. }));
-    assert_eq!(pane.marks.iter().copied().collect::<Vec<_>>(), [id(1)]);
-    action(&mut pane, Action::Unmark);
-    assert!(pane.marks.is_empty());
-}
-
-#[test]
-fn what_is_held_asks_for_an_explicit_choice() {
-    let mut pane = listed((120, 26));
-    let held = EntryOutcome { verdict: Verdict::OverwritesNewer, ..outcome(0, Outcome::Held) };
-    let dried = Message::Dried(vec![id(0)], Then::Ask, Ok(vec![held]));
-    let effects = pane.update(Input::Message(dried), Now::at(2));
-    let [Effect::Ask(ask)] = &effects[..] else { panic!("{effects:?}") };
-    assert!(ask.danger && matches!(ask.then, Command::Replay { force: true, .. }));
-    assert_eq!(ask.question, "Apply 1 entry to master?");
-    let gone = EntryOutcome { verdict: Verdict::ZeroRows, ..outcome(0, Outcome::Held) };
-    let effects = pane.update(Input::Message(Message::Dried(vec![id(0)], Then::Ask, Ok(vec![gone]))), Now::at(2));
-    let [Effect::Ask(ask)] = &effects[..] else { panic!("{effects:?}") };
-    assert_eq!((ask.question.as_str(), ask.confirm.as_str()), ("Settle 1 entry as done?", "Settle 1 entry"));
-}
-
-#[test]
-fn what_cannot_be_replayed_says_why() {
-    let mut pane = listed((120, 26));
-    pane.shape = Some(Shape { migrated: false, ..shape() });
-    assert!(toast(&action(&mut pane, Action::Replay)).contains("20-sync-infrastructure"));
-    pane.shape = Some(shape());
-    pane.links = Some(links(false, true));
-    assert!(toast(&action(&mut pane, Action::DryRun)).contains("master is not connected"));
-    let mut read_only = (*links(true, true)).clone();
-    read_only.master.read_only = true;
-    pane.links = Some(Arc::new(read_only));
-    assert!(toast(&action(&mut pane, Action::Replay)).contains("read-only"));
-    let mut pane = stuck();
-    assert!(toast(&action(&mut pane, Action::Replay)).contains("Enter shows the entries"));
-}
-
-#[test]
 fn a_lost_replica_leaves_what_was_read_and_its_return_reads_again() {
     let mut pane = listed((120, 26));
     pane.update(Input::LinksChanged(links(true, false)), Now::at(10));
@@ -453,23 +380,6 @@ fn beside_the_list_the_entry_follows_the_cursor_when_it_rests() {
 }
 
 #[test]
-fn opening_an_entry_reads_it_and_asks_for_the_predicted_row() {
-    let mut pane = listed((120, 26));
-    let effects = pane.update(Input::Open, Now::at(2));
-    let commands = runs(&effects);
-    assert!(matches!(commands[0], Command::Detail { .. }));
-    assert!(matches!(commands[1], Command::Dry { then: Then::Show, .. }));
-}
-
-#[test]
-fn ids_and_entries_are_copied() {
-    let mut pane = listed((120, 26));
-    assert!(matches!(&action(&mut pane, Action::CopyId)[..], [Effect::Copy(text)] if *text == id(0).to_string()));
-    let effects = action(&mut pane, Action::CopyEntry);
-    assert!(matches!(runs(&effects)[0], Command::Copy { .. }));
-}
-
-#[test]
 fn a_refused_sort_goes_back_to_time() {
     let mut pane = listed((120, 26));
     action(&mut pane, Action::Sort(SortBy::Table));
@@ -500,111 +410,5 @@ fn every_key_of_the_table_is_read_and_none_twice() {
     }
     for pane in [stuck(), listed((120, 26)), inside((120, 26))] {
         assert!(pane.footer().len() <= 8);
-    }
-}
-
-#[test]
-fn reasons_at_every_size() {
-    for (width, height) in [(120, 30), (80, 24), (140, 42), (200, 60), (40, 10)] {
-        insta::assert_snapshot!(format!("reasons_{width}x{height}"), drawn(&stuck(), width, height - 4, 1));
-    }
-}
-
-#[test]
-fn entries_at_every_size() {
-    for (width, height) in [(120, 30), (80, 24), (60, 16), (40, 10)] {
-        let pane = listed((width, height - 4));
-        insta::assert_snapshot!(format!("entries_{width}x{height}"), drawn(&pane, width, height - 4, 1));
-    }
-}
-
-#[test]
-fn list_and_entry_side_by_side() {
-    for (width, height) in [(140, 42), (200, 60)] {
-        let mut pane = inside((width, height - 4));
-        pane.update(Input::Back, Now::at(1));
-        action(&mut pane, Action::Mark);
-        pane.update(Input::Move(Move::Up), Now::at(1));
-        insta::assert_snapshot!(format!("beside_{width}x{height}"), drawn(&pane, width, height - 4, 1));
-    }
-}
-
-#[test]
-fn one_entry_at_every_size() {
-    for (width, height) in [(120, 30), (80, 24), (200, 60), (40, 10)] {
-        insta::assert_snapshot!(
-            format!("entry_{width}x{height}"),
-            drawn(&inside((width, height - 4)), width, height - 4, 1)
-        );
-    }
-    let mut pane = inside((80, 20));
-    pane.update(Input::Move(Move::Right), Now::at(1));
-    insta::assert_snapshot!("entry_payload", drawn(&pane, 80, 20, 1));
-    pane.update(Input::Move(Move::Right), Now::at(1));
-    insta::assert_snapshot!("entry_tries", drawn(&pane, 80, 20, 1));
-}
-
-#[test]
-fn each_empty_state_has_its_own_words() {
-    let mut unread = Queue::default();
-    insta::assert_snapshot!("empty_not_asked_yet", drawn(&unread, 80, 8, 0));
-    unread.update(Input::LinksChanged(links(true, false)), Now::at(0));
-    insta::assert_snapshot!("empty_not_connected", drawn(&unread, 80, 8, 9));
-
-    let refused = |fault: Fault| {
-        let mut pane = Queue::default();
-        pane.update(Input::LinksChanged(links(true, true)), Now::at(0));
-        let failed = Message::Failed { question: Some(pane.question), fault };
-        pane.update(Input::Message(failed), Now::at(0));
-        drawn(&pane, 80, 10, 1)
-    };
-    let no_table = Fault::new(Kind::Schema, "there is no table pending_sync")
-        .on(Side::Replica)
-        .remedy("robbie schema migrate --target replica adds it (20-sync-infrastructure)");
-    insta::assert_snapshot!("empty_no_table", refused(no_table));
-    let no_right = Fault::new(Kind::Privilege, "this role may not read public.pending_sync")
-        .on(Side::Replica)
-        .remedy("as its owner: GRANT SELECT ON public.pending_sync TO the role that connects here");
-    insta::assert_snapshot!("empty_no_privilege", refused(no_right));
-
-    let nothing = pane(page(0..0, false), Some(Groups::default()), (80, 20));
-    insta::assert_snapshot!("empty_nothing_pending", drawn(&nothing, 80, 10, 1));
-    let mut unmatched = pane(page(0..0, false), Some(Groups::default()), (80, 20));
-    unmatched.scope.filter = crate::queue::filter::parse("table:nope age>1h").unwrap();
-    insta::assert_snapshot!("empty_nothing_matches", drawn(&unmatched, 80, 10, 1));
-}
-
-#[test]
-fn a_deployed_queue_and_a_lost_one() {
-    let mut pane = listed((100, 12));
-    pane.shape = Some(Shape { migrated: false, ..Shape::default() });
-    pane.update(Input::LinksChanged(links(true, false)), Now::at(10));
-    insta::assert_snapshot!("lost_and_deployed", drawn(&pane, 100, 12, 100));
-}
-
-#[test]
-fn hostile_text_is_shown_and_keeps_the_columns() {
-    let mut entries: Vec<Entry> = (0..4).map(entry).collect();
-    entries[0].table = "a\u{1b}]0;title\u{7}\u{9b}31m".into();
-    entries[1].operation = "x\r\n\u{202e}evil".into();
-    entries[1].error = Some("\u{1b}]52;c;AAAA\u{7}".into());
-    entries[2].preview = Some("日本語🤖\u{200d}\u{0}|".into());
-    let pane = pane(Page { entries, more: false }, Some(Groups::default()), (120, 10));
-    let shown = drawn(&pane, 120, 10, 1);
-    assert!(!shown.chars().any(|c| c.is_control() && c != '\n'), "{shown:?}");
-    insta::assert_snapshot!("hostile", shown);
-}
-
-use crate::queue::Entry;
-
-#[test]
-fn no_size_panics() {
-    let panes = [stuck(), listed((200, 60)), inside((200, 60)), Queue::default()];
-    for pane in &panes {
-        for width in (0..210).step_by(13) {
-            for height in (0..64).step_by(3) {
-                drawn(pane, width, height, 1);
-            }
-        }
     }
 }
