@@ -8,6 +8,7 @@ pub mod format;
 pub mod header;
 pub mod host;
 pub mod keys;
+pub mod links;
 pub mod pane;
 pub mod prose;
 pub mod scene;

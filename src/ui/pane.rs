@@ -3,9 +3,11 @@
 //! The flow has one direction: key → [`ActionSpec`] → [`Pane::update`] → [`Effect`] (data) → [`Pane::perform`] (a job)
 //! → message → `update` → state → [`Pane::draw`]. `update` is pure: it reads no clock, no file, no network.
 
+pub use super::links::{LinkView, Links};
+
 use super::services::Services;
 use super::{ActionSpec, Chord, Role, Scene};
-use crate::postgres::{Fault, LinkStatus, Side};
+use crate::postgres::Fault;
 use crate::sync::EngineStatus;
 use futures_util::future::BoxFuture;
 use ratatui::layout::{Rect, Size};
@@ -341,47 +343,6 @@ pub enum Policy {
     Read(&'static str),
     /// A write: it finishes, and quitting waits for it.
     Write,
-}
-
-/// Where one link stands, as the panes see it.
-#[derive(Clone, Debug)]
-pub struct LinkView {
-    /// Which side.
-    pub side: Side,
-    /// What people call it.
-    pub name: String,
-    /// The database's name.
-    pub database: String,
-    /// Whether its sessions are read-only.
-    pub read_only: bool,
-    /// Where it stands.
-    pub status: LinkStatus,
-}
-
-impl LinkView {
-    /// Whether it is connected.
-    pub fn is_up(&self) -> bool {
-        matches!(self.status, LinkStatus::Up { .. })
-    }
-}
-
-/// Where both links of the shown pair stand.
-#[derive(Clone, Debug)]
-pub struct Links {
-    /// The master.
-    pub master: LinkView,
-    /// The shown replica.
-    pub replica: LinkView,
-}
-
-impl Links {
-    /// The link of a side.
-    pub fn of(&self, side: Side) -> &LinkView {
-        match side {
-            Side::Master => &self.master,
-            Side::Replica => &self.replica,
-        }
-    }
 }
 
 /// What running work has of the console: a way to say how far it is, and to undo on the server when it is dropped.

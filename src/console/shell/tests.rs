@@ -4,7 +4,7 @@ use super::*;
 use crate::console::test_pane::{links, press, ready, running, shell, up};
 use crate::postgres::{LinkStatus, Side};
 use crate::ui::pane::Policy;
-use ratatui::crossterm::event::{KeyModifiers, MouseButton, MouseEventKind};
+use ratatui::crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 
 fn said(shell: &Shell) -> String {
