@@ -27,7 +27,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WHERE i.indrelid = target AND i.indisprimary
 $$;
 
--- The key of a payload, as the table's types write it; NULL where it lacks one.
+-- The key of a payload, as the table's types write it; NULL where it lacks one or it is longer than an index can hold.
 CREATE OR REPLACE FUNCTION robbie_sync.key_of(tbl text, data jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
@@ -44,7 +44,9 @@ BEGIN
         RETURN NULL;
     END IF;
     EXECUTE format('SELECT to_jsonb(r) FROM jsonb_populate_record(NULL::%s, $1) r', target) INTO typed USING raw;
-    RETURN (SELECT jsonb_object_agg(k, typed -> k) FROM unnest(key) k);
+    -- A key too long for an index would stop every look at the queue: such an entry goes without one.
+    RETURN (SELECT image FROM (SELECT jsonb_object_agg(k, typed -> k) FROM unnest(key) k) whole(image)
+            WHERE octet_length(image::text) <= 1500);
 EXCEPTION WHEN OTHERS THEN
     RETURN NULL;
 END $$;

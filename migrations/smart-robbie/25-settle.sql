@@ -2,10 +2,17 @@
 
 CREATE INDEX IF NOT EXISTS entry_blocked_on ON robbie_sync.entry (blocked_on) WHERE state = 'blocked';
 
+-- What an entry says. An entry that was edited while it was under way says something else than what was sent.
+CREATE OR REPLACE FUNCTION robbie_sync.digest(table_name text, operation text, data jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT encode(sha256(convert_to(concat_ws(' ', table_name, operation, data::text), 'UTF8')), 'hex')
+$$;
+
 -- Takes the next batch: due entries in their order, at most `most` and about `bytes` of payload (one is always taken).
 -- An entry behind an unsettled one of the same row is not sent; it is noted what it waits for.
 CREATE OR REPLACE FUNCTION robbie_sync.claim(attempt uuid, most integer, bytes bigint, fresh uuid)
-RETURNS TABLE (entry_id uuid, seq bigint, tbl text, op text, pk text, payload text, base text, queued_at timestamptz)
+RETURNS TABLE (entry_id uuid, seq bigint, tbl text, op text, pk text, payload text, base text, queued_at timestamptz,
+    digest text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 #variable_conflict use_column
 DECLARE
@@ -52,7 +59,8 @@ BEGIN
         )
         SELECT t.entry_id, t.seq, t.tbl, t.op, t.pk::text, p.data::text,
             -- An application may queue first and write then: the base was copied in the same transaction.
-            coalesce(t.base, CASE WHEN t.op <> 'INSERT' THEN b.image END)::text, coalesce(p.created_at, t.queued_at)
+            coalesce(t.base, CASE WHEN t.op <> 'INSERT' THEN b.image END)::text, coalesce(p.created_at, t.queued_at),
+            robbie_sync.digest(p.table_name::text, p.operation::text, p.data)
         FROM taken t
         JOIN public.pending_sync p ON p.id = t.entry_id
         LEFT JOIN robbie_sync.base b ON b.tbl = t.tbl AND b.pk = t.pk AND b.xid = t.xid
@@ -73,7 +81,8 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 
 -- Notes what became of a batch. `results` is a JSON array: id, verdict, outcome, sqlstate, message, detail, object,
--- blocked_on, blocked_by, pk, ms. Exactly these entries are touched, and only those that are not settled yet.
+-- blocked_on, blocked_by, pk, ms, digest. Exactly these entries are touched, and only those that are not settled yet and
+-- still say what was sent.
 CREATE OR REPLACE FUNCTION robbie_sync.settle(run uuid, actor text, results jsonb, confirmed uuid) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -86,16 +95,21 @@ BEGIN
     END IF;
     CREATE TEMP TABLE IF NOT EXISTS robbie_results (
         id uuid PRIMARY KEY, verdict text, outcome text, sqlstate text, message text, detail text, object text, blocked_on text,
-        blocked_by uuid, pk jsonb, ms double precision, settled boolean, counted boolean
+        blocked_by uuid, pk jsonb, ms double precision, digest text, settled boolean, counted boolean
     ) ON COMMIT DROP;
     TRUNCATE pg_temp.robbie_results;
     INSERT INTO pg_temp.robbie_results
-    SELECT r.id, r.verdict, r.outcome, r.sqlstate, r.message, r.detail, r.object, r.blocked_on, r.blocked_by, r.pk, r.ms,
+    SELECT r.id, r.verdict, r.outcome, r.sqlstate, r.message, r.detail, r.object, left(r.blocked_on, 600), r.blocked_by,
+        CASE WHEN octet_length(r.pk::text) <= 1500 THEN r.pk END, r.ms, r.digest,
         r.outcome IN ('applied', 'no_change', 'superseded', 'conflict_resolved'),
         r.outcome IN ('failed', 'held', 'blocked') AND r.verdict <> 'waits_for_chain'
     FROM jsonb_to_recordset(results) AS r(id uuid, verdict text, outcome text, sqlstate text, message text, detail text, object text,
-        blocked_on text, blocked_by uuid, pk jsonb, ms double precision)
+        blocked_on text, blocked_by uuid, pk jsonb, ms double precision, digest text)
     ON CONFLICT (id) DO NOTHING;
+    -- Locked first, compared then: an edit is before this, and seen, or after it, and makes the entry due again.
+    PERFORM 1 FROM public.pending_sync p JOIN pg_temp.robbie_results r ON r.id = p.id ORDER BY p.id FOR NO KEY UPDATE OF p;
+    DELETE FROM pg_temp.robbie_results r USING public.pending_sync p
+    WHERE p.id = r.id AND r.digest <> robbie_sync.digest(p.table_name::text, p.operation::text, p.data);
 
     INSERT INTO robbie_sync.attempt (entry_id, run_id, actor, verdict, outcome, sqlstate, message, detail, object, duration_ms)
     SELECT r.id, run, settle.actor, r.verdict, r.outcome, r.sqlstate, r.message, r.detail, r.object, r.ms

@@ -65,7 +65,8 @@ CREATE TABLE IF NOT EXISTS robbie_sync.synced_table (
 );
 
 -- The ledger: one row per entry that took effect here, written in the transaction of the effect. An entry found here
--- is never applied again. `before_image` is what undo puts back; `after_hash` is how a later change is noticed.
+-- is never applied again, unless its payload was edited since. `before_image` is what undo puts back; `after_hash` is how
+-- a later change is noticed; `unseen` says that the row held changes of others that the replica had not seen.
 CREATE TABLE IF NOT EXISTS robbie_sync.applied (
     entry_id     uuid PRIMARY KEY,
     node_id      uuid        NOT NULL,
@@ -78,6 +79,7 @@ CREATE TABLE IF NOT EXISTS robbie_sync.applied (
     outcome      text        NOT NULL CHECK (outcome IN ('applied', 'no_change', 'superseded', 'conflict_resolved', 'undone')),
     before_image jsonb,
     after_hash   text,
+    unseen       boolean     NOT NULL DEFAULT false,
     actor        text        NOT NULL,
     run_id       uuid,
     reason       text,

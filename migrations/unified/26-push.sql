@@ -2,20 +2,34 @@
 -- transaction decides. Effect, ledger row and conflict row of an entry stand or fall together; a bad entry costs its own
 -- subtransaction and nothing else. Runs with the caller's privileges.
 
--- Writes the ledger row.
-CREATE OR REPLACE FUNCTION robbie_sync.record(
-    node uuid, run uuid, actor text, reason text, shape robbie_sync.shape, seq bigint, op text, data jsonb, r robbie_sync.result
-) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
-    INSERT INTO robbie_sync.applied
-        (entry_id, node_id, seq, tbl, op, pk, payload_hash, verdict, outcome, before_image, after_hash, actor, run_id, reason)
-    VALUES (r.entry_id, node, seq, shape.tbl, op, r.pk, encode(sha256(convert_to(data::text, 'UTF8')), 'hex'), r.verdict, r.outcome,
-        r.before_image, robbie_sync.image_hash(r.after_image, shape.ignored), actor, run, reason)
-    ON CONFLICT (entry_id) DO UPDATE SET outcome = excluded.outcome, verdict = excluded.verdict, before_image = excluded.before_image,
-        after_hash = excluded.after_hash, actor = excluded.actor, run_id = excluded.run_id, reason = excluded.reason,
-        xid = excluded.xid, applied_at = excluded.applied_at
-    WHERE robbie_sync.applied.outcome = 'undone'
+-- The digest by which an entry whose payload was edited is told from the one in the ledger.
+CREATE OR REPLACE FUNCTION robbie_sync.payload_hash(payload jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT encode(sha256(convert_to(payload::text, 'UTF8')), 'hex')
 $$;
+
+-- Writes the ledger row; in the place of an earlier one only where that was undone or was of another payload. Otherwise
+-- somebody else has applied the same entry since we looked, and our effect must go.
+CREATE OR REPLACE FUNCTION robbie_sync.record(
+    node uuid, run uuid, actor text, reason text, shape robbie_sync.shape, seq bigint, op text, data jsonb, unseen boolean,
+    r robbie_sync.result
+) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO robbie_sync.applied AS a
+        (entry_id, node_id, seq, tbl, op, pk, payload_hash, verdict, outcome, before_image, after_hash, unseen, actor, run_id, reason)
+    VALUES (r.entry_id, node, record.seq, shape.tbl, record.op, r.pk, robbie_sync.payload_hash(data), r.verdict, r.outcome,
+        r.before_image, robbie_sync.image_hash(r.after_image, shape.ignored), record.unseen, record.actor, run, record.reason)
+    ON CONFLICT (entry_id) DO UPDATE SET node_id = excluded.node_id, seq = excluded.seq, tbl = excluded.tbl, op = excluded.op,
+        pk = excluded.pk, payload_hash = excluded.payload_hash, outcome = excluded.outcome, verdict = excluded.verdict,
+        before_image = excluded.before_image, after_hash = excluded.after_hash, unseen = excluded.unseen, actor = excluded.actor,
+        run_id = excluded.run_id, reason = excluded.reason, xid = excluded.xid, applied_at = excluded.applied_at
+    WHERE a.outcome = 'undone' OR (a.tbl, a.op, a.payload_hash) <> (excluded.tbl, excluded.op, excluded.payload_hash);
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the entry was applied by somebody else at the same moment'
+            USING ERRCODE = 'unique_violation', TABLE = 'applied';
+    END IF;
+END $$;
 
 -- The master's row with the key that stands in `data`, locked or not.
 CREATE OR REPLACE FUNCTION robbie_sync.row_of(shape robbie_sync.shape, data jsonb, locked boolean) RETURNS jsonb
@@ -66,7 +80,8 @@ DECLARE
     theirs text[] := '{}';-- columns others changed since the base
     clash text[];
     names text[];
-    as_left boolean;      -- the row is as this replica's last entry left it
+    edited boolean := false; -- the ledger has it, with another payload
+    as_left boolean;      -- the row is as this replica's last entry left it, and that one overlooked nobody's change
     newer boolean;
     since timestamptz;
     rule text;
@@ -77,7 +92,10 @@ BEGIN
     r.pk := pk;
     r.outcome := 'blocked';
     SELECT * INTO known FROM robbie_sync.applied a WHERE a.entry_id = id;
-    IF FOUND AND NOT (known.outcome = 'undone' AND force) THEN
+    IF FOUND THEN
+        edited := (known.tbl, known.op, known.payload_hash) <> (shape.tbl, op, robbie_sync.payload_hash(payload));
+    END IF;
+    IF known.entry_id IS NOT NULL AND NOT edited AND NOT (known.outcome = 'undone' AND force) THEN
         r.verdict := 'no_change';
         r.outcome := CASE known.outcome WHEN 'undone' THEN 'superseded' ELSE known.outcome END;
         r.pk := known.pk;
@@ -147,7 +165,8 @@ BEGIN
         base := robbie_sync.canonical(shape, base);
     END IF;
     IF r.before_image IS NOT NULL THEN
-        SELECT a.after_hash IS NOT DISTINCT FROM robbie_sync.image_hash(r.before_image, shape.ignored) INTO as_left
+        -- Where that entry met changes that this replica had not seen, they are still unseen, whatever became of it.
+        SELECT NOT a.unseen AND a.after_hash IS NOT DISTINCT FROM robbie_sync.image_hash(r.before_image, shape.ignored) INTO as_left
         FROM robbie_sync.applied a WHERE a.pk = r.pk AND a.tbl = shape.tbl AND a.node_id = node
         ORDER BY a.applied_at DESC, a.seq DESC LIMIT 1;
         as_left := coalesce(as_left, false);
@@ -191,7 +210,8 @@ BEGIN
     ELSE
         -- Only what this entry really changes is written: a whole-row write would revert other people's columns.
         ours := robbie_sync.differing(data, r.before_image, names);
-        IF base IS NOT NULL THEN
+        -- An edited payload may take back what its first version did.
+        IF base IS NOT NULL AND NOT (edited AND as_left) THEN
             ours := ARRAY(SELECT k FROM unnest(ours) k WHERE NOT base ? k OR base -> k IS DISTINCT FROM data -> k);
         END IF;
         IF robbie_sync.differing(data, r.before_image, names) = '{}' OR ours <@ shape.ignored THEN
@@ -247,7 +267,7 @@ BEGIN
         VALUES (node, kind, shape.tbl, r.pk, base, CASE op WHEN 'DELETE' THEN NULL ELSE data END, r.before_image, r.after_image,
             rule, ARRAY[id]);
     END IF;
-    PERFORM robbie_sync.record(node, run, actor, reason, shape, seq, op, payload, r);
+    PERFORM robbie_sync.record(node, run, actor, reason, shape, seq, op, payload, NOT force AND (newer OR cardinality(theirs) > 0), r);
     RETURN r;
 END $$;
 

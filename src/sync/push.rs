@@ -42,6 +42,8 @@ pub struct Entry {
     pub base: Option<String>,
     /// When it was queued, as text.
     pub queued_at: String,
+    /// What it said when it was read; an entry that was edited since is not settled.
+    pub digest: String,
     /// The earlier entry of its row that must be settled first.
     pub waits: Option<Uuid>,
 }
@@ -85,6 +87,7 @@ pub struct Answer {
     blocked_by: Option<Uuid>,
     pk: Option<String>,
     ms: Option<f64>,
+    digest: Option<String>,
 }
 
 /// Sends everything that is due; `report` also counts what was sent before a fault.
@@ -174,6 +177,7 @@ fn too_slow(entry: &Entry, fault: &Fault) -> Answer {
         blocked_by: None,
         pk: entry.pk.clone(),
         ms: None,
+        digest: Some(entry.digest.clone()),
     }
 }
 
@@ -181,7 +185,7 @@ async fn claim(replica: &Client, attempt: Uuid, most: i32) -> Result<Vec<Entry>,
     let fresh = Uuid::new_v4();
     let rows = replica
         .query(
-            "SELECT c.entry_id, c.seq, c.tbl, c.op, c.pk, c.payload, c.base, c.queued_at::text, NULL::uuid
+            "SELECT c.entry_id, c.seq, c.tbl, c.op, c.pk, c.payload, c.base, c.queued_at::text, c.digest, NULL::uuid
              FROM robbie_sync.claim($1, $2, $3, $4) c",
             &[&attempt, &most, &BYTES, &fresh],
         )
@@ -190,7 +194,7 @@ async fn claim(replica: &Client, attempt: Uuid, most: i32) -> Result<Vec<Entry>,
     Ok(rows.iter().map(entry).collect())
 }
 
-/// Reads an entry from a row: id, seq, table, operation, key, payload, base, time, what it waits for.
+/// Reads an entry from a row: id, seq, table, operation, key, payload, base, time, digest, what it waits for.
 pub fn entry(row: &Row) -> Entry {
     Entry {
         id: row.get(0),
@@ -201,7 +205,8 @@ pub fn entry(row: &Row) -> Entry {
         payload: row.get(5),
         base: row.get(6),
         queued_at: row.get(7),
-        waits: row.get(8),
+        digest: row.get(8),
+        waits: row.get(9),
     }
 }
 
@@ -251,7 +256,11 @@ pub async fn apply(master: &mut Client, entries: &[Entry], sender: &Sender, keep
         )
         .await
         .map_err(on_master)?;
-    let answers: Vec<Answer> = rows.iter().map(answer).collect::<Result<_, _>>()?;
+    let mut answers: Vec<Answer> = rows.iter().map(answer).collect::<Result<_, _>>()?;
+    let sent: HashMap<Uuid, &str> = planned.iter().map(|e| (e.id, e.digest.as_str())).collect();
+    for answer in &mut answers {
+        answer.digest = sent.get(&answer.outcome.id).map(ToString::to_string);
+    }
     if keep {
         transaction.commit().await.map_err(on_master)?;
     } else {
@@ -291,6 +300,7 @@ fn answer(row: &Row) -> Result<Answer, Fault> {
         blocked_by: row.get(8),
         pk: row.get(9),
         ms: row.get(12),
+        digest: None,
     })
 }
 
@@ -329,6 +339,7 @@ pub async fn settle(replica: &Client, answers: &[Answer], sender: &Sender) -> Re
                 "id": o.id, "verdict": o.verdict.name(), "outcome": o.outcome.name(), "sqlstate": o.sqlstate,
                 "message": o.message, "detail": o.detail, "object": o.object, "blocked_on": a.blocked_on,
                 "blocked_by": a.blocked_by, "pk": a.pk.as_deref().and_then(|k| serde_json::value::RawValue::from_string(k.to_owned()).ok()), "ms": a.ms,
+                "digest": a.digest,
             })
         })
         .collect();

@@ -194,7 +194,8 @@ impl<'a> Statements<'a> {
             format!("UPDATE {stage} s SET \"~state\" = 'unsent entry' WHERE s.\"~state\" IS NULL AND EXISTS ({open})"),
             format!(
                 "DELETE FROM robbie_sync.base b USING {stage} s LEFT JOIN {} t ON {}
-                 WHERE b.tbl = {tbl} AND b.pk = s.\"~pk\" AND s.\"~state\" IS NULL AND NOT s.\"~new\" AND (
+                 WHERE b.tbl = {tbl} AND b.pk = s.\"~pk\" AND s.\"~state\" IS NULL AND NOT s.\"~new\"
+                   AND pg_visible_in_snapshot(b.xid, pg_current_snapshot()) AND (
                      (s.\"~live\" AND t.{key} IS NOT NULL AND (NOT {}
                          OR (b.image IS NOT NULL AND (to_jsonb(t) - {ignored}) = (b.image - {ignored}))))
                      OR (NOT s.\"~live\" AND t.{key} IS NULL))",
@@ -214,6 +215,14 @@ impl<'a> Statements<'a> {
             ),
         ]
     }
+    /// A row that needed no change was not locked: an edit of it since step 3 is seen together with its note.
+    fn not_edited_meanwhile(&self) -> String {
+        let tbl = &self.literal;
+        format!(
+            "NOT EXISTS (SELECT 1 FROM robbie_sync.base b WHERE b.tbl = {tbl} AND b.pk = s.\"~pk\") \
+             AND NOT EXISTS (SELECT 1 FROM robbie_sync.entry e WHERE e.tbl = {tbl} AND e.pk = s.\"~pk\" AND {OPEN})"
+        )
+    }
     /// Step 4: updates what differs; `again` also what was just inserted and changed by a trigger since.
     pub fn update(&self, one: bool, again: bool) -> Option<String> {
         let set: Vec<String> = self
@@ -225,14 +234,15 @@ impl<'a> Statements<'a> {
             .collect();
         (!set.is_empty()).then(|| {
             format!(
-                "UPDATE {} t SET {} FROM {} s WHERE s.\"~live\" AND s.\"~state\" IS NULL {} {} AND {} AND {}",
+                "UPDATE {} t SET {} FROM {} s WHERE s.\"~live\" AND s.\"~state\" IS NULL {} {} AND {} AND {} AND {}",
                 self.target,
                 set.join(", "),
                 self.stage,
                 if again { "" } else { "AND NOT s.\"~new\"" },
                 if one { "AND s.\"~n\" = $1" } else { "" },
                 self.same_key,
-                self.differs(true)
+                self.differs(true),
+                self.not_edited_meanwhile()
             )
         })
     }
@@ -268,8 +278,11 @@ impl<'a> Statements<'a> {
     /// Step 4, rows that are gone on the master.
     pub fn delete(&self) -> String {
         format!(
-            "DELETE FROM {} t USING {} s WHERE {} AND NOT s.\"~live\" AND s.\"~state\" IS NULL",
-            self.target, self.stage, self.same_key
+            "DELETE FROM {} t USING {} s WHERE {} AND NOT s.\"~live\" AND s.\"~state\" IS NULL AND {}",
+            self.target,
+            self.stage,
+            self.same_key,
+            self.not_edited_meanwhile()
         )
     }
     /// Notes what was left alone, and forgets what was taken.

@@ -7,5 +7,6 @@ mod pull;
 mod push;
 mod random;
 mod replay;
+mod safety;
 mod types;
 mod verdicts;
