@@ -162,6 +162,10 @@ BEGIN
         INSERT INTO robbie_sync.deferred (tbl, pk, reason, snapshot)
         SELECT DISTINCT ON (d.tbl, d.pk) d.tbl, d.pk, 'settled', coalesce((SELECT c.snapshot FROM robbie_sync.cursor c), pg_current_snapshot()) FROM discarded d
         ON CONFLICT (tbl, pk) DO NOTHING;
+        -- Likewise what went here with a row whose delete was discarded.
+        PERFORM robbie_sync.bring_back(e.tbl, e.pk, coalesce((SELECT c.snapshot FROM robbie_sync.cursor c), pg_current_snapshot()))
+        FROM robbie_sync.entry e JOIN old_rows o ON o.id = e.entry_id JOIN robbie_sync.archive a ON a.entry_id = o.id
+        WHERE e.op = 'DELETE' AND e.pk IS NOT NULL AND e.state NOT IN ('applied', 'superseded', 'conflict_resolved');
         DELETE FROM robbie_sync.entry e USING old_rows o WHERE e.entry_id = o.id;
         UPDATE robbie_sync.entry e SET state = 'ready', next_attempt_at = clock_timestamp(), blocked_by = NULL, blocked_on = NULL
         FROM old_rows o WHERE e.blocked_by = o.id AND e.state = 'blocked';

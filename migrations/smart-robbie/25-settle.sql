@@ -80,6 +80,36 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM (SELECT concat_ws(' ', '[' || code || ']', message, '— ' || detail)) full_text(t)
 $$;
 
+-- A delete that did not take place on the master: the rows that went here with it, by a cascade, come back too.
+CREATE OR REPLACE FUNCTION robbie_sync.bring_back(lost_tbl text, lost_pk jsonb, as_of pg_snapshot) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    reference record;
+    came record;
+BEGIN
+    FOR reference IN
+        SELECT c.relname::text AS child, (SELECT jsonb_object_agg(l.attname, lost_pk -> r.attname::text)
+            FROM unnest(f.conkey, f.confkey) AS k(local, remote)
+            JOIN pg_attribute l ON l.attrelid = f.conrelid AND l.attnum = k.local
+            JOIN pg_attribute r ON r.attrelid = f.confrelid AND r.attnum = k.remote) AS points
+        FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid
+        WHERE f.confrelid = to_regclass('public.' || quote_ident(lost_tbl)) AND f.contype = 'f' AND f.confdeltype = 'c'
+          AND f.conparentid = 0 AND f.conrelid <> f.confrelid
+    LOOP
+        FOR came IN
+            DELETE FROM robbie_sync.base b
+            WHERE b.tbl = reference.child AND b.image @> reference.points AND NOT EXISTS (
+                SELECT 1 FROM robbie_sync.entry o WHERE o.tbl = b.tbl AND o.pk = b.pk
+                AND o.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined'))
+            RETURNING b.pk
+        LOOP
+            INSERT INTO robbie_sync.deferred (tbl, pk, reason, snapshot) VALUES (reference.child, came.pk, 'settled', as_of)
+            ON CONFLICT (tbl, pk) DO UPDATE SET reason = excluded.reason;
+            PERFORM robbie_sync.bring_back(reference.child, came.pk, as_of);
+        END LOOP;
+    END LOOP;
+END $$;
+
 -- Notes what became of a batch. `results` is a JSON array: id, verdict, outcome, sqlstate, message, detail, object,
 -- blocked_on, blocked_by, pk, ms, digest. Exactly these entries are touched, and only those that are not settled yet and
 -- still say what was sent.
@@ -174,6 +204,9 @@ BEGIN
         FROM robbie_sync.entry e JOIN pg_temp.robbie_results r ON r.id = e.entry_id
         WHERE r.outcome IN ('conflict_resolved', 'superseded') AND e.pk IS NOT NULL
         ON CONFLICT (tbl, pk) DO NOTHING;
+        PERFORM robbie_sync.bring_back(e.tbl, e.pk, coalesce((SELECT c.snapshot FROM robbie_sync.cursor c), pg_current_snapshot()))
+        FROM robbie_sync.entry e JOIN pg_temp.robbie_results r ON r.id = e.entry_id
+        WHERE r.outcome = 'conflict_resolved' AND e.op = 'DELETE' AND e.pk IS NOT NULL;
         INSERT INTO robbie_sync.table_state AS t (tbl, last_pushed, pushed)
         SELECT e.tbl, now_at, count(*) FROM robbie_sync.entry e WHERE e.entry_id = ANY (done_ids) GROUP BY e.tbl
         ON CONFLICT (tbl) DO UPDATE SET last_pushed = excluded.last_pushed, pushed = t.pushed + excluded.pushed;

@@ -163,6 +163,38 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     GROUP BY c.relname
 $$;
 
+-- Whether a row's end would take rows with it that others wrote and this replica had not seen: written after its entry was
+-- queued, or after what it pulled last.
+CREATE OR REPLACE FUNCTION robbie_sync.takes_unseen(shape robbie_sync.shape, image jsonb, node uuid, queued_at timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    reference record;
+    found boolean;
+    seen pg_snapshot := (SELECT n.snapshot FROM robbie_sync.node n WHERE n.node_id = node);
+BEGIN
+    FOR reference IN
+        SELECT c.relname::text AS tbl, f.conrelid::regclass AS child,
+            (SELECT string_agg(format('c.%I = p.%I', l.attname, r.attname), ' AND ')
+             FROM unnest(f.conkey, f.confkey) AS k(local, remote)
+             JOIN pg_attribute l ON l.attrelid = f.conrelid AND l.attnum = k.local
+             JOIN pg_attribute r ON r.attrelid = f.confrelid AND r.attnum = k.remote) AS points,
+            (SELECT string_agg(format('%L, c.%I', k, k), ', ') FROM unnest(robbie_sync.key_columns(f.conrelid)) k) AS key
+        FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid
+        JOIN robbie_sync.synced_table s ON s.tbl = c.relname AND c.relnamespace = 'public'::regnamespace
+        WHERE f.confrelid = to_regclass(shape.target) AND f.contype = 'f' AND f.confdeltype = 'c' AND f.conparentid = 0
+    LOOP
+        EXECUTE format('SELECT EXISTS (SELECT 1 FROM jsonb_populate_record(NULL::%s, $1) p JOIN %s c ON %s
+            JOIN robbie_sync.changelog l ON l.tbl = %L AND l.pk = jsonb_build_object(%s)
+            WHERE l.origin IS DISTINCT FROM $2 AND (l.at > $3 OR NOT pg_visible_in_snapshot(l.xid, $4)))',
+            shape.target, reference.child, reference.points, reference.tbl, reference.key)
+        INTO found USING image, node, queued_at, seen;
+        IF found THEN
+            RETURN true;
+        END IF;
+    END LOOP;
+    RETURN false;
+END $$;
+
 -- Whether an error is about the server and not about this entry: then the whole batch is given back and tried again.
 CREATE OR REPLACE FUNCTION robbie_sync.is_transient(code text) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

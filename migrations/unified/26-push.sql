@@ -183,6 +183,7 @@ BEGIN
     newer := coalesce(newer, false);
 
     IF op = 'DELETE' THEN
+        newer := newer OR (r.before_image IS NOT NULL AND robbie_sync.takes_unseen(shape, r.before_image, node, queued_at));
         ours := shape.columns;
         IF r.before_image IS NULL THEN
             r.verdict := CASE WHEN base IS NULL THEN 'zero_rows' ELSE 'no_change' END;

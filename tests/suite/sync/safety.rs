@@ -186,3 +186,52 @@ async fn a_row_that_comes_back_here_while_its_end_is_pulled_stays() {
     assert_eq!(text(&f.master, "select title from code_conversations").await, "came back");
     assert_eq!(f.differences().await, "");
 }
+
+#[tokio::test]
+async fn the_end_of_a_row_does_not_take_rows_with_it_that_others_wrote_meanwhile() {
+    let f = Fixture::new().await;
+    let id = Uuid::new_v4();
+    f.conversation(id, "shared").await;
+    f.messages(id, 3).await;
+    f.cycle().await;
+    f.replica.batch_execute("delete from code_conversations").await.unwrap();
+    let entry = f.queue("code_conversations", "DELETE", &format!(r#"{{"id":"{id}"}}"#)).await;
+    f.master
+        .execute("insert into code_messages (conversation_id, role, content) values ($1, 'user', 'theirs')", &[&id])
+        .await
+        .unwrap();
+    f.cycle().await;
+    f.cycle().await;
+    assert_eq!(f.note(entry).await, "conflict_resolved overwrites_newer");
+    assert_eq!(count(&f.master, "code_messages").await, 4);
+    // And what went here with the row is here again.
+    assert_eq!(f.differences().await, "");
+    assert_eq!(count(&f.replica, "code_messages").await, 4);
+    f.replica.batch_execute("delete from code_conversations").await.unwrap();
+    f.queue("code_conversations", "DELETE", &format!(r#"{{"id":"{id}"}}"#)).await;
+    f.cycle().await;
+    assert_eq!(count(&f.master, "code_messages").await, 0);
+    assert_eq!(count(&f.master, "robbie_sync.conflict").await, 1);
+}
+
+#[tokio::test]
+async fn a_delete_that_is_discarded_gives_back_what_went_with_it() {
+    let f = Fixture::new().await;
+    let id = Uuid::new_v4();
+    f.conversation(id, "kept").await;
+    f.messages(id, 3).await;
+    f.cycle().await;
+    f.replica.batch_execute("delete from code_conversations").await.unwrap();
+    f.queue("code_conversations", "DELETE", &format!(r#"{{"id":"{id}"}}"#)).await;
+    f.replica
+        .batch_execute(
+            "insert into robbie_sync.archive (entry_id, pending_row, data_text, actor)
+             select id, to_jsonb(p), data::text, 'test' from pending_sync p where synced_at is null;
+             delete from pending_sync where synced_at is null",
+        )
+        .await
+        .unwrap();
+    f.cycle().await;
+    assert_eq!(count(&f.replica, "code_messages").await, 3);
+    assert_eq!(f.differences().await, "");
+}
