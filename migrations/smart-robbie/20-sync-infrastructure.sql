@@ -125,14 +125,16 @@ CREATE TABLE IF NOT EXISTS robbie_sync.run (
 );
 CREATE INDEX IF NOT EXISTS run_started ON robbie_sync.run (started_at);
 
--- Per synced table: when its rows last moved, how many, and why it is paused if it is.
+-- Per synced table: when its rows last moved, how many, and why it is paused if it is. `shape` is a digest of its columns on
+-- both sides when all its rows were taken last, with the tables' oids: with another one they are all taken again.
 CREATE TABLE IF NOT EXISTS robbie_sync.table_state (
     tbl         text PRIMARY KEY,
     last_pushed timestamptz,
     last_pulled timestamptz,
     pushed      bigint NOT NULL DEFAULT 0,
     pulled      bigint NOT NULL DEFAULT 0,
-    paused      text
+    paused      text,
+    shape       text
 );
 
 -- Discarded entries, byte for byte, with who, when and why; kept 30 days.

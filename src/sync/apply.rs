@@ -169,14 +169,26 @@ async fn note(t: &Transaction<'_>, plan: &Plan<'_>, report: &mut PullReport) -> 
     }
     let rows: Vec<i64> = plan.staged.iter().map(|s| s.rows as i64).collect();
     let whole: Vec<bool> = plan.staged.iter().map(|s| s.whole.is_some()).collect();
+    // What goes by while a table cannot be taken is not noted anywhere: it is taken whole when it can be again.
+    let taken: Vec<&str> = plan.tables.ordered.iter().map(|t| t.name.as_str()).collect();
+    t.execute("UPDATE robbie_sync.table_state SET shape = ' ' || split_part(shape, ' ', 3) WHERE shape !~ '^ ' AND tbl <> ALL ($1)", &[&taken])
+        .await
+        .map_err(on_replica)?;
     if !rows.is_empty() {
+        let shapes: Vec<Option<&str>> = plan
+            .staged
+            .iter()
+            .map(|s| s.whole.and_then(|_| plan.shapes.get(&s.table.name)).map(String::as_str))
+            .collect();
         let names: Vec<&str> = plan.staged.iter().map(|s| s.table.name.as_str()).collect();
         t.execute(
-            "INSERT INTO robbie_sync.table_state AS s (tbl, last_pulled, pulled)
-             SELECT name, clock_timestamp(), rows FROM unnest($1::text[], $2::bigint[], $3::boolean[]) AS n(name, rows, whole)
+            "INSERT INTO robbie_sync.table_state AS s (tbl, last_pulled, pulled, shape)
+             SELECT name, clock_timestamp(), rows, shape
+             FROM unnest($1::text[], $2::bigint[], $3::boolean[], $4::text[]) AS n(name, rows, whole, shape)
              WHERE rows > 0 OR whole
-             ON CONFLICT (tbl) DO UPDATE SET last_pulled = excluded.last_pulled, pulled = s.pulled + excluded.pulled",
-            &[&names, &rows, &whole],
+             ON CONFLICT (tbl) DO UPDATE SET last_pulled = excluded.last_pulled, pulled = s.pulled + excluded.pulled,
+                 shape = coalesce(excluded.shape, s.shape)",
+            &[&names, &rows, &whole, &shapes],
         )
         .await
         .map_err(on_replica)?;

@@ -40,7 +40,12 @@ pub struct Plan<'a> {
     pub staged: Vec<Staged<'a>>,
     /// Whether the master changed, and not only put-off rows are looked at again.
     pub moved: bool,
+    /// What the tables look like.
+    pub shapes: Shapes,
 }
+
+/// By table: the digest of its columns on both sides.
+type Shapes = BTreeMap<String, String>;
 
 /// Takes what changed on the master.
 pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) -> Result<PullReport, Fault> {
@@ -58,7 +63,7 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
     let (found, snapshot) = look(&transaction, cursor.as_ref(), sender.node).await?;
     let mode = guard::judge(cursor.as_ref(), &found, &sender.nonces);
     let mut report = PullReport::default();
-    let new = never_pulled(&transaction, &s.replica).await?;
+    let (shapes, new) = shapes(&transaction, &s.replica).await?;
     let changes = match (mode, &cursor) {
         (Pull::Follow, Some(cursor)) => changes(&transaction, &cursor.snapshot).await?,
         _ => BTreeMap::new(),
@@ -81,14 +86,15 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
 
     let tables = tables::read(transaction.client(), &s.replica).await?;
     warnings.extend(tables.refused.iter().cloned());
-    let moved = report.full || !changes.is_empty() || tables.ordered.iter().any(|t| new.contains(&t.name));
-    let mut plan = Plan { cursor: Cursor { snapshot, ..seen(&found) }, tables: &tables, staged: vec![], moved };
+    let moved = report.full || !changes.is_empty() || tables.ordered.iter().any(|t| new.contains_key(&t.name));
+    let mut plan = Plan { cursor: Cursor { snapshot, ..seen(&found) }, tables: &tables, staged: vec![], moved, shapes };
     for (place, table) in tables.ordered.iter().enumerate() {
         let change = changes.get(&table.name);
         let keys = again.get(&table.name);
         let whole = match mode {
-            Pull::Follow if new.contains(&table.name) => Some(Pull::First),
-            Pull::Follow => change.is_some_and(|c| c.truncated).then_some(Pull::Follow),
+            Pull::Follow => {
+                new.get(&table.name).copied().or_else(|| change.is_some_and(|c| c.truncated).then_some(Pull::Follow))
+            }
             _ => Some(mode),
         };
         if whole.is_none() && change.is_none() && keys.is_none() {
@@ -159,19 +165,43 @@ async fn deferred(replica: &Client, thorough: bool) -> Result<BTreeMap<String, V
     Ok(keys)
 }
 
-/// Tables that are synced since the last pull: all their rows are to be taken.
-async fn never_pulled(master: &Transaction<'_>, replica: &Client) -> Result<BTreeSet<String>, Fault> {
+/// The digest of each table's columns of those named in `$1`.
+const SHAPES: &str = "
+    SELECT c.relname::text, encode(sha256(convert_to(string_agg(concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod)), ','
+               ORDER BY a.attname), 'UTF8')), 'hex'), c.oid::text
+    FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND c.relname = ANY ($1)
+    GROUP BY c.relname, c.oid";
+
+/// What the tables look like now, and which of them must be taken whole: those never taken, and those that have got or lost
+/// a column since, or were put away and made again. What went by meanwhile is in no window. Only where both are the tables
+/// they were does a row that the master lacks go here too: a table made anew has no notes of what was edited.
+async fn shapes(master: &Transaction<'_>, replica: &Client) -> Result<(Shapes, BTreeMap<String, Pull>), Fault> {
     let offered = master.query("SELECT tbl FROM robbie_sync.synced_table", &[]).await.map_err(on_master)?;
     let offered: Vec<String> = offered.iter().map(|r| r.get(0)).collect();
-    let new = replica
-        .query(
-            "SELECT n FROM unnest($1::text[]) n WHERE to_regclass('public.' || quote_ident(n)) IS NOT NULL AND NOT EXISTS (
-                 SELECT 1 FROM robbie_sync.table_state s WHERE s.tbl = n AND s.last_pulled IS NOT NULL)",
-            &[&offered],
-        )
+    let theirs = master.query(SHAPES, &[&offered]).await.map_err(on_master)?;
+    let ours = replica.query(SHAPES, &[&offered]).await.map_err(on_replica)?;
+    let known = replica
+        .query("SELECT tbl, coalesce(shape, '') FROM robbie_sync.table_state WHERE last_pulled IS NOT NULL", &[])
         .await
         .map_err(on_replica)?;
-    Ok(new.iter().map(|r| r.get(0)).collect())
+    let known: BTreeMap<String, String> = known.iter().map(|r| (r.get(0), r.get(1))).collect();
+    let theirs: BTreeMap<String, (String, String)> = theirs.iter().map(|r| (r.get(0), (r.get(1), r.get(2)))).collect();
+    let (mut shapes, mut whole) = (Shapes::new(), BTreeMap::new());
+    for row in &ours {
+        let (name, here, oid): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+        let Some((there, their_oid)) = theirs.get(&name) else { continue };
+        let tables = format!("{their_oid}/{oid}");
+        let shape = format!("{there} {here} {tables}");
+        let mode = match known.get(&name) {
+            Some(then) if *then == shape => None,
+            Some(then) if then.ends_with(&format!(" {tables}")) => Some(Pull::Trusted("its columns changed")),
+            _ => Some(Pull::First),
+        };
+        whole.extend(mode.map(|m| (name.clone(), m)));
+        shapes.insert(name, shape);
+    }
+    Ok((shapes, whole))
 }
 
 async fn look(master: &Transaction<'_>, cursor: Option<&Cursor>, node: Uuid) -> Result<(Found, String), Fault> {

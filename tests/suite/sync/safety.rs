@@ -235,3 +235,38 @@ async fn a_delete_that_is_discarded_gives_back_what_went_with_it() {
     assert_eq!(count(&f.replica, "code_messages").await, 3);
     assert_eq!(f.differences().await, "");
 }
+
+#[tokio::test]
+async fn what_went_by_while_a_table_or_a_column_could_not_be_taken_is_made_up_for() {
+    let f = Fixture::new().await;
+    f.master
+        .batch_execute(
+            "create table parts (id integer primary key, note text); select robbie_sync.capture('parts');
+             insert into parts values (1, 'one'), (2, 'two')",
+        )
+        .await
+        .unwrap();
+    f.replica
+        .batch_execute("create table parts (id integer primary key); select robbie_sync.watch('parts')")
+        .await
+        .unwrap();
+    f.cycle().await;
+    let all = "select string_agg(concat_ws(' ', id, note), ', ' order by id) from parts";
+    f.replica.batch_execute("alter table parts add column note text").await.unwrap();
+    f.cycle().await;
+    assert_eq!(text(&f.replica, all).await, "1 one, 2 two");
+    // A table whose key is gone is refused, while the others go on.
+    f.replica.batch_execute("alter table parts drop constraint parts_pkey").await.unwrap();
+    f.master
+        .batch_execute(&format!(
+            "delete from parts where id = 2; insert into parts values (3, 'three');
+             insert into code_conversations (id, user_id, session_id, title) values (gen_random_uuid(), '{ALLAN}', 's', 't')"
+        ))
+        .await
+        .unwrap();
+    f.cycle().await;
+    assert_eq!(count(&f.replica, "code_conversations").await, 1);
+    f.replica.batch_execute("alter table parts add primary key (id)").await.unwrap();
+    f.cycle().await;
+    assert_eq!(text(&f.replica, all).await, "1 one, 3 three");
+}
