@@ -349,6 +349,10 @@ BEGIN
                         IF robbie_sync.is_transient(SQLSTATE) THEN
                             RAISE;
                         END IF;
+                        -- Where one lock was waited for in vain there may be a thousand: the others are not waited for as long.
+                        IF SQLSTATE = '55P03' THEN
+                            PERFORM set_config('lock_timeout', '20ms', true);
+                        END IF;
                         r := robbie_sync.judge(shape, ops[n], payloads[n]::jsonb, SQLSTATE, message, detail, of_table, of_column, of_constraint);
                         r.pk := pks[n]::jsonb;
                     END;

@@ -107,6 +107,10 @@ pub async fn drain(s: &mut Sessions, run: Uuid, actor: &str, report: &mut PushRe
                 count(report, &answers);
                 settle(&s.replica, &answers, &sender).await?;
                 most = MOST.min(most * 4);
+                // Nothing but locks: they are due again before we could ask twice, and the pull must have its turn.
+                if answers.iter().all(|a| a.outcome.outcome == Outcome::Later) {
+                    return Ok(());
+                }
             }
             // One slow entry must not stop the others: the batch is cut down until it is alone, and then it failed.
             Err(fault) if fault.sqlstate.as_deref() == Some(TOO_SLOW) && entries.len() > 1 => {

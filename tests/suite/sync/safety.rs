@@ -270,3 +270,27 @@ async fn what_went_by_while_a_table_or_a_column_could_not_be_taken_is_made_up_fo
     f.cycle().await;
     assert_eq!(text(&f.replica, all).await, "1 one, 3 three");
 }
+
+#[tokio::test]
+async fn a_table_that_is_locked_for_long_holds_up_neither_the_others_nor_the_pull() {
+    let f = Fixture::new().await;
+    let id = Uuid::new_v4();
+    f.conversation(id, "before").await;
+    f.cycle().await;
+    f.messages(id, 200).await;
+    let other = f.conversation(Uuid::new_v4(), "other").await;
+    f.master
+        .batch_execute(&format!(
+            "insert into code_conversations (id, user_id, session_id, title) values (gen_random_uuid(), '{ALLAN}', 's', 'theirs')"
+        ))
+        .await
+        .unwrap();
+    f.master.batch_execute("begin; lock table code_messages in exclusive mode").await.unwrap();
+    let report = f.cycle().await;
+    let push = report.push.unwrap();
+    assert_eq!((push.applied, push.failed), (1, 0));
+    assert!(push.later >= 200);
+    assert_eq!(f.note(other).await, "applied insert");
+    assert_eq!(count(&f.replica, "code_conversations").await, 3);
+    f.master.batch_execute("commit").await.unwrap();
+}
