@@ -221,12 +221,14 @@ impl Ear {
             self.stream = link.listen(self.channels).await.ok();
         }
     }
-    /// Returns when something was heard, however often; never while nobody listens.
+    /// Returns when something was heard, however often, or when the connection was lost: the lock's session went with
+    /// it, and should be back before the next interval. Never returns while nobody listens.
     async fn heard(&mut self) {
         let Some(stream) = &mut self.stream else { return std::future::pending().await };
         if stream.recv().await.is_none() {
             self.stream = None;
-            return std::future::pending().await;
+            // A server that drops listeners at once must not make the engine spin.
+            return tokio::time::sleep(ECHOES[0]).await;
         }
         while stream.try_recv().is_ok() {}
     }

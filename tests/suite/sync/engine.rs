@@ -92,6 +92,24 @@ async fn a_master_that_is_lost_in_the_middle_costs_nothing() {
 }
 
 #[tokio::test]
+async fn an_engine_whose_sessions_were_ended_is_back_long_before_its_interval() {
+    let f = Fixture::new().await;
+    // An hour between cycles: only the loss itself can bring it back.
+    let engine =
+        Engine::start(f.pair.clone(), EngineOptions { interval: Duration::from_hours(1), ..EngineOptions::default() });
+    until(&f.replica, "robbie_sync.cursor", 1).await;
+    let holder = "pg_locks l join pg_stat_activity a using (pid) where l.locktype = 'advisory' and a.application_name like 'robbie engine %' and a.datname = current_database()";
+    until(&f.replica, holder, 1).await;
+    let first = text(&f.replica, &format!("select pid::text from {holder}")).await;
+    let root = support::connect(&f.test.superuser(Side::Replica)).await;
+    root.batch_execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'robbie%' and datname = current_database() and pid <> pg_backend_pid()").await.unwrap();
+    until(&f.replica, &format!("{holder} and pid <> {first}"), 1).await;
+    f.conversation(Uuid::new_v4(), "after").await;
+    until(&f.master, "code_conversations where title = 'after'", 1).await;
+    engine.stop().await;
+}
+
+#[tokio::test]
 async fn a_side_that_cannot_be_reached_or_was_never_migrated_is_named() {
     let f = Fixture::new().await;
     let mut nowhere = f.test.master.clone();
