@@ -92,19 +92,6 @@ pub fn modal(scene: &mut Scene<'_>, area: Rect, title: &str, width: u16, height:
     Rect { x: outer.x + 2, y: outer.y + 1, width: width - 4, height: height - 2 }
 }
 
-/// Robbie's face in a mood.
-pub fn face(mood: &str) -> &'static str {
-    match mood {
-        "friendly" => "(◕‿◕)",
-        "focused" => "(•‿•)",
-        "playful" => "(^‿~)",
-        "bossy" => "(¬_¬)",
-        "surprised" => "(°o°)",
-        "blushing" => "(//‿//)",
-        _ => "(•-•)",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,12 +133,5 @@ mod tests {
                 });
             }
         }
-    }
-
-    #[test]
-    fn every_mood_has_a_face_of_its_own() {
-        let moods = ["friendly", "focused", "playful", "bossy", "surprised", "blushing"];
-        let faces: std::collections::HashSet<_> = moods.iter().map(|m| face(m)).collect();
-        assert_eq!(faces.len(), moods.len());
     }
 }

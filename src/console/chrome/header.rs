@@ -2,6 +2,7 @@
 
 use super::layout::Areas;
 use crate::console::shell::{Shell, Stage};
+use crate::personality::Mood;
 use crate::postgres::{LinkStatus, Side};
 use crate::ui::pane::{LinkView, Now};
 use crate::ui::{Role, Scene, format, prose, text};
@@ -72,7 +73,7 @@ fn who(shell: &Shell, detail: Detail) -> Parts {
 
 fn face(shell: &Shell, detail: Detail) -> Parts {
     let Some(mood) = &shell.facts.mood else { return vec![(String::new(), Role::Face)] };
-    let face = prose::face(mood).to_owned();
+    let face = Mood::from_name(mood).map_or("(•-•)", Mood::face).to_owned();
     match detail {
         Detail::Roles | Detail::Full | Detail::Latency => vec![(face, Role::Face), (format!(" {mood} "), Role::Muted)],
         Detail::Names => vec![(format!("{face} "), Role::Face)],
