@@ -52,6 +52,12 @@ impl Program {
         self.until(|text| text.chars().filter(|c| !c.is_whitespace()).count() >= 40)
     }
 
+    /// Sends keys and does not wait.
+    pub fn send(&mut self, keys: &str) {
+        self.input.write_all(keys.as_bytes()).unwrap();
+        self.input.flush().unwrap();
+    }
+
     /// Milliseconds from exec until `text` is on the screen.
     pub fn wait_for(&mut self, text: &str) -> f64 {
         self.until(|screen| screen.contains(text))
@@ -89,7 +95,7 @@ impl Program {
                 self.input.write_all(key.as_bytes()).unwrap();
                 self.input.flush().unwrap();
                 let mut painted = sent;
-                let mut quiet = Duration::from_millis(300);
+                let mut quiet = Duration::from_millis(150);
                 while let Ok((when, chunk)) = self.output.recv_timeout(quiet) {
                     let before = self.screen.screen().contents();
                     self.screen.process(&chunk);
