@@ -17,7 +17,7 @@ test:
 ci:
     bash .ci/run
 
-# Micro-benchmarks (criterion), and the whole program in a pseudo-terminal.
+# The benchmarks: the whole program in a pseudo-terminal.
 bench *ARGS:
     cargo bench {{ARGS}}
 
