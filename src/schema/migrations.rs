@@ -54,6 +54,7 @@ const UNIFIED: &[Migration] = &[
     Migration { name: "24-capture.sql", sql: include_str!("../../migrations/unified/24-capture.sql") },
     Migration { name: "25-judge.sql", sql: include_str!("../../migrations/unified/25-judge.sql") },
     Migration { name: "26-push.sql", sql: include_str!("../../migrations/unified/26-push.sql") },
+    Migration { name: "27-batch.sql", sql: include_str!("../../migrations/unified/27-batch.sql") },
 ];
 
 impl Schema {
