@@ -28,3 +28,7 @@ bench-terminal ENTRIES="20000":
 # The demo: an embedded pair with sample data, syncing.
 demo *ARGS:
     cargo run --release -- demo {{ARGS}}
+
+# Faults, races and volumes in full size (ROBBIE_TORTURE=10: a tenth of it). Failpoints need debug assertions.
+torture *ARGS:
+    ROBBIE_TORTURE="${ROBBIE_TORTURE:-full}" cargo test --profile torture --test suite torture:: -- --nocapture --test-threads 2 {{ARGS}}

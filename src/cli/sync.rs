@@ -48,6 +48,14 @@ struct Line<'a> {
 
 /// Runs it.
 pub async fn run(args: &SyncArgs, invocation: &Invocation) -> Result<Exit, Fault> {
+    #[cfg(debug_assertions)]
+    if let Some(armed) = invocation.settings.environment.get("ROBBIE_FAILPOINT") {
+        return sync::failpoint::Failpoints::parse(armed)?.scope(work(args, invocation)).await;
+    }
+    Box::pin(work(args, invocation)).await
+}
+
+async fn work(args: &SyncArgs, invocation: &Invocation) -> Result<Exit, Fault> {
     let targets = targets::targets(&invocation.settings)?;
     if let Some(target) = std::iter::once(&targets.master).chain(&targets.replicas).find(|t| t.read_only) {
         return Err(Fault::new(Kind::Settings, "syncing writes, and sessions are read-only")

@@ -9,6 +9,9 @@ const KNOWN: &[&str] = &[
     "ROBBIE_HOME",
     "ROBBIE_PG_BINDIR",
     "ROBBIE_PROFILE",
+    // A failpoint of the engine, for tests.
+    #[cfg(debug_assertions)]
+    "ROBBIE_FAILPOINT",
     "MASTER_DB_HOST",
     "MASTER_DB_PORT",
     "MASTER_DB_NAME",

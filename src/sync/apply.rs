@@ -57,6 +57,7 @@ async fn once(
     if may_rest_triggers {
         t.batch_execute("SET LOCAL session_replication_role = replica").await.map_err(on_replica)?;
     }
+    reach!("take.begin");
     for staged in &plan.staged {
         upsert(&t, plan, staged, report).await?;
     }
@@ -72,7 +73,9 @@ async fn once(
         delete(&t, plan, staged, report).await?;
     }
     note(&t, plan, report).await?;
-    t.commit().await.map_err(on_replica)
+    t.commit().await.map_err(on_replica)?;
+    reach!("take.committed");
+    Ok(())
 }
 
 async fn upsert(
@@ -103,15 +106,19 @@ async fn upsert(
         }
         run(&sql.leave_orphans(reference)).await?;
     }
+    reach!("take.insert");
     let inserted = careful(t, staged, &sql.insert(false), &sql.insert(true)).await?;
+    reach!("take.lock");
     for statement in sql.lock() {
         run(&statement).await?;
     }
     let mut taken_back = 0;
+    reach!("take.edited");
     for statement in sql.leave_edited() {
         taken_back = run(&statement).await?;
     }
     report.inserted += inserted.saturating_sub(taken_back);
+    reach!("take.change");
     if let (Some(all), Some(one)) = (sql.update(false, false), sql.update(true, false)) {
         report.updated += careful(t, staged, &all, &one).await?;
     }
@@ -128,6 +135,7 @@ async fn delete(
     for reference in plan.tables.references.iter().filter(|r| r.parent == staged.table.name) {
         t.execute(&sql.leave_parents(reference), &[]).await.map_err(on_replica)?;
     }
+    reach!("take.delete");
     report.deleted += t.execute(&sql.delete(), &[]).await.map_err(on_replica)?;
     Ok(())
 }
@@ -194,6 +202,7 @@ async fn note(t: &Transaction<'_>, plan: &Plan<'_>, report: &mut PullReport) -> 
         .map_err(on_replica)?;
     }
     let cursor = &plan.cursor;
+    reach!("cursor.before");
     t.execute(
         "INSERT INTO robbie_sync.cursor AS c (system_identifier, timeline, snapshot, state)
          VALUES ($1, $2, $3::text::pg_snapshot, 'following')
@@ -203,6 +212,7 @@ async fn note(t: &Transaction<'_>, plan: &Plan<'_>, report: &mut PullReport) -> 
     )
     .await
     .map_err(on_replica)?;
+    reach!("cursor.after");
     Ok(())
 }
 

@@ -157,6 +157,7 @@ async fn record(s: &Sessions, run: Uuid, actor: &str, report: &CycleReport) -> R
         (false, _, 0) => "ok",
     };
     let counted = |n: u64| n as i64;
+    reach!("record.before");
     let written = s
         .replica
         .execute(
@@ -186,6 +187,7 @@ async fn record(s: &Sessions, run: Uuid, actor: &str, report: &CycleReport) -> R
         )
         .await
         .map_err(on_replica)?;
+    reach!("record.after");
     Ok((written > 0).then_some(run))
 }
 

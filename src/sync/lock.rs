@@ -25,9 +25,11 @@ impl EngineLock {
     pub async fn ask(replica: &Link, interval: Duration) -> Result<Asked, Fault> {
         let purpose = format!("engine {}s pid {}@{}", interval.as_secs(), std::process::id(), host());
         let client = replica.dedicated(&purpose).await?;
+        reach!("lock.wanted");
         let row =
             client.query_one("SELECT pg_try_advisory_lock($1, $2)", &[&KEY.0, &KEY.1]).await.map_err(on_replica)?;
         if row.get(0) {
+            reach!("lock.taken");
             return Ok(Asked::Held(Self { client }));
         }
         let holder = holding(&client).await?;

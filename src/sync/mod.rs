@@ -3,8 +3,22 @@
 //! How it works and what it promises: `docs/sync.md`. All row bytes stay opaque here; merging and judging are SQL
 //! functions of the schema `robbie_sync` on either side.
 
+/// Passes a point of `failpoint::POINTS`, in an async function that returns a `Result<_, Fault>`. Nothing in a release
+/// build.
+macro_rules! reach {
+    ($name:literal) => {
+        #[cfg(debug_assertions)]
+        {
+            const { assert!($crate::sync::failpoint::is_listed($name), "not in failpoint::POINTS") };
+            $crate::sync::failpoint::pass($name).await?;
+        }
+    };
+}
+
 mod apply;
 mod cycle;
+#[cfg(debug_assertions)]
+pub mod failpoint;
 mod guard;
 mod lock;
 mod plan;

@@ -36,7 +36,10 @@ const HERE: &str = "
 
 /// Removes a bounded part of what is no longer needed.
 pub async fn prune(s: &Sessions) -> Result<(), Fault> {
+    reach!("prune.before");
     s.master.execute(CHANGELOG, &[]).await.map_err(|e| Fault::from_postgres(e, Side::Master))?;
     s.master.execute(LEDGER, &[]).await.map_err(|e| Fault::from_postgres(e, Side::Master))?;
-    s.replica.batch_execute(HERE).await.map_err(|e| Fault::from_postgres(e, Side::Replica))
+    s.replica.batch_execute(HERE).await.map_err(|e| Fault::from_postgres(e, Side::Replica))?;
+    reach!("prune.after");
+    Ok(())
 }

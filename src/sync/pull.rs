@@ -51,6 +51,7 @@ type Shapes = BTreeMap<String, String>;
 pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) -> Result<PullReport, Fault> {
     let sender = push::sender(&s.replica, Uuid::nil(), "engine").await?;
     let cursor = read_cursor(&s.replica).await?;
+    reach!("cursor.read");
     let again = deferred(&s.replica, thorough).await?;
     let transaction = s
         .master
@@ -60,6 +61,7 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
         .start()
         .await
         .map_err(on_master)?;
+    reach!("look.before");
     let (found, snapshot) = look(&transaction, cursor.as_ref(), sender.node).await?;
     let mode = guard::judge(cursor.as_ref(), &found, &sender.nonces);
     let mut report = PullReport::default();
@@ -68,6 +70,7 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
         (Pull::Follow, Some(cursor)) => changes(&transaction, &cursor.snapshot).await?,
         _ => BTreeMap::new(),
     };
+    reach!("look.after");
     report.lag_s = changes.values().filter_map(|c| c.oldest_s).reduce(f64::max);
     if mode == Pull::Follow && changes.is_empty() && again.is_empty() && new.is_empty() {
         let unheard = found.acked.as_deref() != cursor.as_ref().map(|c| c.snapshot.as_str());
@@ -113,12 +116,15 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
         plan.staged.push(Staged { table, stage, whole, rows });
     }
     transaction.commit().await.map_err(on_master)?;
+    reach!("staged");
     apply::apply(&mut s.replica, s.may_rest_triggers, &plan, &mut report).await?;
     for staged in &plan.staged {
         s.replica.batch_execute(&format!("DROP TABLE {}", staged.stage)).await.map_err(on_replica)?;
     }
     if moved || report.written() > 0 {
+        reach!("acknowledge.before");
         acknowledge(&s.master, &sender, &plan.cursor.snapshot, warnings).await;
+        reach!("acknowledge.after");
     } else {
         report.seen = 0;
     }
@@ -335,12 +341,15 @@ async fn copy(
     );
     let names: Vec<String> = table.columns.iter().map(|c| quote(&c.name)).collect();
     let into = format!("COPY {stage} (\"~pk\", \"~live\", \"~state\", {}) FROM STDIN", names.join(", "));
+    reach!("copy.before");
     let mut read = pin!(master.copy_out(&query).await.map_err(on_master)?);
     let mut write = pin!(replica.copy_in::<_, bytes::Bytes>(&into).await.map_err(on_replica)?);
     while let Some(chunk) = read.try_next().await.map_err(on_master)? {
         write.feed(chunk).await.map_err(on_replica)?;
     }
-    write.finish().await.map_err(on_replica)
+    let rows = write.finish().await.map_err(on_replica)?;
+    reach!("copy.after");
+    Ok(rows)
 }
 
 /// The one text id of each user; a user with several has none, unless exactly one is the code assistant's.

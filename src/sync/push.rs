@@ -92,15 +92,20 @@ pub struct Answer {
 
 /// Sends everything that is due; `report` also counts what was sent before a fault.
 pub async fn drain(s: &mut Sessions, run: Uuid, actor: &str, report: &mut PushReport) -> Result<(), Fault> {
+    reach!("unclaim.before");
     unclaim(&s.replica, None).await?;
+    reach!("unclaim.after");
     let mut most = MOST;
     loop {
         let attempt = Uuid::new_v4();
+        reach!("claim.before");
         let entries = claim(&s.replica, attempt, most).await?;
         if entries.is_empty() {
             return Ok(());
         }
+        reach!("claim.after");
         let mut sender = sender(&s.replica, run, actor).await?;
+        reach!("nonce.read");
         sender.fresh = sender.nonces.last().copied().flatten();
         match apply(&mut s.master, &entries, &sender, true).await {
             Ok(answers) => {
@@ -216,6 +221,7 @@ pub fn entry(row: &Row) -> Entry {
 
 /// Applies entries on the master in one transaction, in the order of the plan; `keep` says whether it stays.
 pub async fn apply(master: &mut Client, entries: &[Entry], sender: &Sender, keep: bool) -> Result<Vec<Answer>, Fault> {
+    reach!("send.before");
     let depth = depths(master, entries).await?;
     let steps: Vec<Step<'_>> = entries.iter().map(Entry::step).collect();
     let planned: Vec<&Entry> = plan::order(&steps, &depth).into_iter().map(|i| &entries[i]).collect();
@@ -231,6 +237,7 @@ pub async fn apply(master: &mut Client, entries: &[Entry], sender: &Sender, keep
 
     let transaction = master.transaction().await.map_err(on_master)?;
     transaction.batch_execute(if keep { LIMITS } else { DRY_LIMITS }).await.map_err(on_master)?;
+    reach!("apply.before");
     let rows = transaction
         .query(
             "SELECT r.entry_id, r.verdict, r.outcome, r.sqlstate, r.message, r.detail, r.object, r.blocked_on, r.blocked_by,
@@ -265,11 +272,13 @@ pub async fn apply(master: &mut Client, entries: &[Entry], sender: &Sender, keep
     for answer in &mut answers {
         answer.digest = sent.get(&answer.outcome.id).map(ToString::to_string);
     }
+    reach!("apply.after");
     if keep {
         transaction.commit().await.map_err(on_master)?;
     } else {
         transaction.rollback().await.map_err(on_master)?;
     }
+    reach!("apply.committed");
     Ok(answers)
 }
 
@@ -348,6 +357,7 @@ pub async fn settle(replica: &Client, answers: &[Answer], sender: &Sender) -> Re
         })
         .collect();
     let results = serde_json::Value::Array(results).to_string();
+    reach!("settle.before");
     replica
         .execute(
             "SELECT robbie_sync.settle($1, $2, $3::text::jsonb, $4)",
@@ -355,6 +365,7 @@ pub async fn settle(replica: &Client, answers: &[Answer], sender: &Sender) -> Re
         )
         .await
         .map_err(on_replica)?;
+    reach!("settle.after");
     Ok(())
 }
 

@@ -5,8 +5,11 @@
 use super::cycle::Worker;
 use super::lock::{Asked, EngineLock};
 use super::report::{CycleOptions, EngineStatus};
-use crate::postgres::{Fault, Link, Pair};
+use crate::postgres::{Fault, Kind, Link, Pair};
+use futures_util::FutureExt;
+use std::any::Any;
 use std::collections::VecDeque;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, mpsc, watch};
@@ -76,8 +79,11 @@ impl Engine {
         let (pause, paused) = watch::channel(false);
         let (signals, stop) = (Arc::new(Signals::default()), CancellationToken::new());
         let engine = Self { pair, options, status, signals: Arc::clone(&signals), paused, stop: stop.clone() };
+        let running = engine.run_after(first);
+        #[cfg(debug_assertions)]
+        let running = super::failpoint::carried(running);
         #[expect(clippy::disallowed_methods, reason = "the engine's one task; its handle stops and awaits it")]
-        let task = tokio::spawn(engine.run_after(first));
+        let task = tokio::spawn(running);
         EngineHandle { status: watched, signals, paused: pause, stop, task: Some(task) }
     }
 
@@ -104,12 +110,17 @@ impl Engine {
                         s.held_by = None;
                         s.fault = None;
                     });
-                    self.work(&lock).await;
+                    let ended = AssertUnwindSafe(self.work(&lock)).catch_unwind().await;
                     self.status.send_modify(|s| {
                         s.running = false;
+                        s.busy = false;
                         s.next_at = None;
                     });
-                    continue;
+                    // A defect of the engine: what it had under way was rolled back with its sessions.
+                    match ended {
+                        Ok(()) => continue,
+                        Err(panic) => self.status.send_modify(|s| s.fault = Some(told(&broken(panic.as_ref())))),
+                    }
                 }
                 Ok(Asked::Taken(holder)) => self.status.send_modify(|s| {
                     s.held_by = Some(holder);
@@ -197,6 +208,14 @@ impl Engine {
             }
         }
     }
+}
+
+/// The fault of a cycle that panicked.
+fn broken(panic: &(dyn Any + Send)) -> Fault {
+    let said = panic.downcast_ref::<&str>().map(ToString::to_string);
+    let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    Fault::new(Kind::Other, format!("the engine met a defect of its own and starts again: {said}"))
+        .remedy("nothing is lost; the log says where it was: please report it")
 }
 
 fn told(fault: &Fault) -> String {

@@ -29,6 +29,7 @@ impl Sessions {
         }
         let replica = opened(&pair.replica, purpose, "claim").await?;
         let master = opened(&pair.master, purpose, "push").await?;
+        reach!("sessions.open");
         let may_rest_triggers = replica.batch_execute("SET session_replication_role = origin").await.is_ok();
         Ok(Self { master, replica, may_rest_triggers })
     }

@@ -12,3 +12,5 @@ mod sample;
 mod schema;
 mod support;
 mod sync;
+#[cfg(debug_assertions)]
+mod torture;

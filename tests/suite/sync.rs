@@ -2,7 +2,7 @@
 
 mod command;
 mod engine;
-mod fixture;
+pub mod fixture;
 mod pull;
 mod push;
 mod random;
