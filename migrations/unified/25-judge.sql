@@ -1,5 +1,9 @@
 -- What the push asks about a table, a value and an error. Used by robbie_sync.push (26-push.sql).
 
+-- A type cannot be replaced; what takes or gives it goes with it, and is made anew in the files that follow.
+DROP TYPE IF EXISTS robbie_sync.shape CASCADE;
+DROP TYPE IF EXISTS robbie_sync.result CASCADE;
+
 -- What is known of a synced table: which columns may be written, which identify a row, which hold user ids.
 CREATE TYPE robbie_sync.shape AS (
     tbl      text,

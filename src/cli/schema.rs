@@ -117,7 +117,7 @@ async fn status(invocation: &Invocation, only: Option<Side>) -> Result<Exit, Fau
     let behind = answers
         .iter()
         .filter_map(|a| a.found.as_ref())
-        .any(|m| m.migrations.iter().any(|s| matches!(s.state, State::Pending | State::Altered)));
+        .any(|m| m.migrations.iter().any(|s| matches!(s.state, State::Pending | State::Altered | State::Redefined)));
     Ok(match answers.iter().find_map(|a| a.error.as_ref()) {
         Some(fault) => Exit::of(fault),
         None if behind => Exit::Attention,
@@ -140,6 +140,9 @@ fn show_status(answer: &Answer<Migrations>) -> Result<(), Fault> {
             (State::Applied, ..) => ("applied", String::new()),
             (State::Pending, ..) => ("pending", String::new()),
             (State::Altered, ..) => ("ALTERED", "the file was changed after it was applied".to_owned()),
+            (State::Redefined, ..) => {
+                ("newer", "definitions of another version are there: migrating puts in these".to_owned())
+            }
             (State::Unknown, ..) => ("unknown", "recorded, but not in this binary: a newer one was here".to_owned()),
         };
         output::line(format!("  {word:<8} {:<30} {rest}", status.name).trim_end())?;
@@ -193,7 +196,8 @@ async fn agreed(chosen: &[Chosen]) -> Result<bool, Fault> {
     for Chosen { target, .. } in chosen.iter().filter(|c| !c.embedded) {
         // A side that cannot be read is reported when it is migrated.
         let Ok(migrations) = read_status(target).await else { continue };
-        let names: Vec<_> = migrations.into_iter().filter(|m| m.state == State::Pending).map(|m| m.name).collect();
+        let runs = |m: &MigrationStatus| matches!(m.state, State::Pending | State::Redefined);
+        let names: Vec<_> = migrations.into_iter().filter(runs).map(|m| m.name).collect();
         if !names.is_empty() {
             pending.push(format!("  {} ({}): {}", target.name, target.address(), names.join(", ")));
         }

@@ -11,9 +11,24 @@ pub struct Migration {
     pub name: &'static str,
     /// Its text.
     pub sql: &'static str,
+    /// Whether it only defines functions, types and triggers, so that a changed text is simply run again.
+    pub repeatable: bool,
 }
 
 impl Migration {
+    /// A file that runs once: what it made holds data.
+    pub const fn once(name: &'static str, sql: &'static str) -> Self {
+        Self { name, sql, repeatable: false }
+    }
+    /// A file of definitions, run again whenever it, or a repeatable one before it, says something else than it did.
+    pub const fn repeatable(name: &'static str, sql: &'static str) -> Self {
+        Self { name, sql, repeatable: true }
+    }
+    /// The functions of `robbie_sync` that it defines.
+    pub(super) fn functions(&self) -> Vec<&'static str> {
+        const DEFINES: &str = "CREATE OR REPLACE FUNCTION robbie_sync.";
+        self.sql.split(DEFINES).skip(1).filter_map(|rest| rest.split('(').next()).map(str::trim).collect()
+    }
     /// The SHA-256 of its text, in hexadecimal. Line ends do not count: a checkout on Windows has the same checksum.
     pub fn checksum(&self) -> String {
         let digest = Sha256::digest(self.sql.replace("\r\n", "\n").as_bytes());
@@ -25,36 +40,30 @@ impl Migration {
 }
 
 const SMART_ROBBIE: &[Migration] = &[
-    Migration { name: "00-adoption.sql", sql: include_str!("../../migrations/smart-robbie/00-adoption.sql") },
-    Migration { name: "01-smart-robbie.sql", sql: include_str!("../../migrations/smart-robbie/01-smart-robbie.sql") },
-    Migration {
-        name: "20-sync-infrastructure.sql",
-        sql: include_str!("../../migrations/smart-robbie/20-sync-infrastructure.sql"),
-    },
-    Migration { name: "24-local-edits.sql", sql: include_str!("../../migrations/smart-robbie/24-local-edits.sql") },
-    Migration { name: "25-settle.sql", sql: include_str!("../../migrations/smart-robbie/25-settle.sql") },
-    Migration { name: "26-queue-lists.sql", sql: include_str!("../../migrations/smart-robbie/26-queue-lists.sql") },
+    Migration::once("00-adoption.sql", include_str!("../../migrations/smart-robbie/00-adoption.sql")),
+    Migration::once("01-smart-robbie.sql", include_str!("../../migrations/smart-robbie/01-smart-robbie.sql")),
+    Migration::once(
+        "20-sync-infrastructure.sql",
+        include_str!("../../migrations/smart-robbie/20-sync-infrastructure.sql"),
+    ),
+    Migration::repeatable("24-local-edits.sql", include_str!("../../migrations/smart-robbie/24-local-edits.sql")),
+    Migration::repeatable("25-settle.sql", include_str!("../../migrations/smart-robbie/25-settle.sql")),
+    Migration::repeatable("26-queue-lists.sql", include_str!("../../migrations/smart-robbie/26-queue-lists.sql")),
 ];
 
 const UNIFIED: &[Migration] = &[
-    Migration { name: "00-adoption.sql", sql: include_str!("../../migrations/unified/00-adoption.sql") },
-    Migration { name: "01-core.sql", sql: include_str!("../../migrations/unified/01-core.sql") },
-    Migration { name: "10-extensions.sql", sql: include_str!("../../migrations/unified/10-extensions.sql") },
-    Migration { name: "16-audit_log.sql", sql: include_str!("../../migrations/unified/16-audit_log.sql") },
-    Migration {
-        name: "20-sync-infrastructure.sql",
-        sql: include_str!("../../migrations/unified/20-sync-infrastructure.sql"),
-    },
-    Migration { name: "21-user-id-mapping.sql", sql: include_str!("../../migrations/unified/21-user-id-mapping.sql") },
-    Migration {
-        name: "22-code-intelligence.sql",
-        sql: include_str!("../../migrations/unified/22-code-intelligence.sql"),
-    },
-    Migration { name: "23-personality.sql", sql: include_str!("../../migrations/unified/23-personality.sql") },
-    Migration { name: "24-capture.sql", sql: include_str!("../../migrations/unified/24-capture.sql") },
-    Migration { name: "25-judge.sql", sql: include_str!("../../migrations/unified/25-judge.sql") },
-    Migration { name: "26-push.sql", sql: include_str!("../../migrations/unified/26-push.sql") },
-    Migration { name: "27-batch.sql", sql: include_str!("../../migrations/unified/27-batch.sql") },
+    Migration::once("00-adoption.sql", include_str!("../../migrations/unified/00-adoption.sql")),
+    Migration::once("01-core.sql", include_str!("../../migrations/unified/01-core.sql")),
+    Migration::once("10-extensions.sql", include_str!("../../migrations/unified/10-extensions.sql")),
+    Migration::once("16-audit_log.sql", include_str!("../../migrations/unified/16-audit_log.sql")),
+    Migration::once("20-sync-infrastructure.sql", include_str!("../../migrations/unified/20-sync-infrastructure.sql")),
+    Migration::once("21-user-id-mapping.sql", include_str!("../../migrations/unified/21-user-id-mapping.sql")),
+    Migration::once("22-code-intelligence.sql", include_str!("../../migrations/unified/22-code-intelligence.sql")),
+    Migration::once("23-personality.sql", include_str!("../../migrations/unified/23-personality.sql")),
+    Migration::repeatable("24-capture.sql", include_str!("../../migrations/unified/24-capture.sql")),
+    Migration::repeatable("25-judge.sql", include_str!("../../migrations/unified/25-judge.sql")),
+    Migration::repeatable("26-push.sql", include_str!("../../migrations/unified/26-push.sql")),
+    Migration::repeatable("27-batch.sql", include_str!("../../migrations/unified/27-batch.sql")),
 ];
 
 impl Schema {
@@ -88,11 +97,17 @@ mod tests {
     }
 
     #[test]
+    fn a_file_knows_the_functions_it_defines() {
+        let sql = "CREATE OR REPLACE FUNCTION robbie_sync.one(a int) …\nCREATE OR REPLACE FUNCTION robbie_sync.two() …";
+        assert_eq!(Migration::repeatable("a", sql).functions(), ["one", "two"]);
+    }
+
+    #[test]
     fn the_checksum_is_sha256_and_blind_to_line_ends() {
-        let unix = Migration { name: "a", sql: "abc\n" };
-        let windows = Migration { name: "a", sql: "abc\r\n" };
+        let unix = Migration::once("a", "abc\n");
+        let windows = Migration::once("a", "abc\r\n");
         assert_eq!(unix.checksum(), "edeaaff3f1774ad2888673770c6d64097e391bc362d7d6fb34982ddf0efd18cb");
         assert_eq!(unix.checksum(), windows.checksum());
-        assert_ne!(unix.checksum(), Migration { name: "a", sql: "abd\n" }.checksum());
+        assert_ne!(unix.checksum(), Migration::once("a", "abd\n").checksum());
     }
 }

@@ -123,6 +123,8 @@ pub enum State {
     Pending,
     /// Recorded with another checksum: the file was changed after it ran.
     Altered,
+    /// Recorded with another checksum, and only definitions: they will be made anew.
+    Redefined,
     /// Recorded, but this binary does not have it: a newer binary was here.
     Unknown,
 }

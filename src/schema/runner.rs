@@ -24,7 +24,7 @@ pub async fn migrate(client: &mut Client, side: Side, schema: Schema, mode: Mode
 /// Like [`migrate`], with other files than those of the binary.
 ///
 /// A file that fails rolls back whole; those before it stay. An applied file whose text has changed since is an error
-/// before anything runs.
+/// before anything runs, unless it is repeatable: then it is run again, and so are the repeatable ones after it.
 pub async fn migrate_files(
     client: &mut Client,
     side: Side,
@@ -58,7 +58,7 @@ async fn run(
         files: Vec::with_capacity(files.len()),
         warnings: unknown(files, &recorded),
     };
-    let pending: Vec<&Migration> = files.iter().filter(|file| !is_recorded(file, &recorded)).collect();
+    let pending = due(files, &recorded);
     let mut ran = match mode {
         Mode::Apply => apply(client, side, schema, &pending, &place).await?,
         Mode::DryRun => try_out(client, side, schema, &pending, &place).await?,
@@ -72,7 +72,22 @@ async fn run(
     Ok(report)
 }
 
-/// Runs each file in a transaction of its own.
+/// Which files are to run. Definitions build on those before them (a type takes its functions with it when it is dropped),
+/// so from the first one that changed all are.
+fn due<'a>(files: &'a [Migration], recorded: &[store::Recorded]) -> Vec<&'a Migration> {
+    let mut redefine = false;
+    files
+        .iter()
+        .filter(|file| {
+            let current = recorded.iter().any(|r| r.name == file.name && r.checksum == file.checksum());
+            redefine |= file.repeatable && !current;
+            !current || (file.repeatable && redefine)
+        })
+        .collect()
+}
+
+/// Runs each file in a transaction of its own; repeatable ones that follow each other share one, so that nobody finds
+/// the half of them.
 async fn apply(
     client: &mut Client,
     side: Side,
@@ -81,16 +96,17 @@ async fn apply(
     place: &Place,
 ) -> Result<Vec<FileReport>, Fault> {
     let mut reports = Vec::with_capacity(pending.len());
-    for file in pending {
-        let report = apply_one(client, schema, file).await.map_err(|e| of_file(e, side, schema, file, place))?;
-        tracing::info!(
-            schema = schema.name(),
-            file = file.name,
-            duration_ms = report.duration_ms,
-            note = report.note,
-            "migration applied"
-        );
-        reports.push(report);
+    for group in pending.chunk_by(|a, b| a.repeatable && b.repeatable) {
+        for report in apply_group(client, side, schema, group, place).await? {
+            tracing::info!(
+                schema = schema.name(),
+                file = report.name,
+                duration_ms = report.duration_ms,
+                note = report.note,
+                "migration applied"
+            );
+            reports.push(report);
+        }
     }
     Ok(reports)
 }
@@ -115,16 +131,32 @@ async fn try_out(
     Ok(reports)
 }
 
-async fn apply_one(client: &mut Client, schema: Schema, file: &Migration) -> Result<FileReport, tokio_postgres::Error> {
-    let transaction = client.transaction().await?;
-    match execute(&transaction, schema, file, Outcome::Applied).await {
-        Ok(report) => transaction.commit().await.map(|()| report),
-        Err(error) => {
-            // The file's error is what a person needs; a failed rollback only means that the session is gone.
-            let _ = transaction.rollback().await;
-            Err(error)
+async fn apply_group(
+    client: &mut Client,
+    side: Side,
+    schema: Schema,
+    group: &[&Migration],
+    place: &Place,
+) -> Result<Vec<FileReport>, Fault> {
+    let transaction = client.transaction().await.map_err(|e| Fault::from_postgres(e, side))?;
+    let mut reports = Vec::with_capacity(group.len());
+    let mut last = None;
+    for file in group {
+        last = Some(file);
+        match execute(&transaction, schema, file, Outcome::Applied).await {
+            Ok(report) => reports.push(report),
+            Err(error) => {
+                // The file's error is what a person needs; a failed rollback only means that the session is gone.
+                let _ = transaction.rollback().await;
+                return Err(of_file(error, side, schema, file, place));
+            }
         }
     }
+    transaction.commit().await.map_err(|e| match last {
+        Some(file) => of_file(e, side, schema, file, place),
+        None => Fault::from_postgres(e, side),
+    })?;
+    Ok(reports)
 }
 
 /// Runs one file and records it, inside `transaction`.
@@ -138,13 +170,12 @@ async fn execute(
     store::ensure_bookkeeping(transaction).await?;
     let started = Instant::now();
     transaction.batch_execute(file.sql).await?;
+    if file.repeatable {
+        store::drop_former_signatures(transaction, file).await?;
+    }
     let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
     let note = store::record(transaction, schema, file, duration_ms).await?;
     Ok(FileReport { name: file.name.to_owned(), checksum: file.checksum(), outcome, duration_ms, note })
-}
-
-fn is_recorded(file: &Migration, recorded: &[store::Recorded]) -> bool {
-    recorded.iter().any(|r| r.name == file.name)
 }
 
 fn unchanged(file: &Migration) -> FileReport {
@@ -157,10 +188,11 @@ fn unchanged(file: &Migration) -> FileReport {
     }
 }
 
-/// Errors if an applied file's text is not what it was when it ran.
+/// Errors if the text of an applied file that runs once is not what it was when it ran.
 fn refuse_altered(side: Side, schema: Schema, files: &[Migration], recorded: &[store::Recorded]) -> Result<(), Fault> {
     let altered: Vec<String> = files
         .iter()
+        .filter(|file| !file.repeatable)
         .filter_map(|file| {
             let then = recorded.iter().find(|r| r.name == file.name && r.checksum != file.checksum())?;
             Some(format!(

@@ -91,6 +91,7 @@ fn compare(files: &[Migration], recorded: Vec<Recorded>) -> Vec<MigrationStatus>
         let state = match all.get(&row.name) {
             None => State::Unknown,
             Some(ours) if ours.checksum == row.checksum => State::Applied,
+            Some(_) if files.iter().any(|file| file.repeatable && file.name == row.name) => State::Redefined,
             Some(_) => State::Altered,
         };
         let status = MigrationStatus {
@@ -135,11 +136,35 @@ pub(super) async fn record(
             "INSERT INTO robbie_sync.migration (schema, name, checksum, duration_ms, applied_by, note)
              VALUES ($1, $2, $3, $4, session_user || ' (robbie ' || $5::text || ')',
                      nullif(current_setting('robbie_sync.note', true), ''))
+             ON CONFLICT (schema, name) DO UPDATE SET checksum = excluded.checksum, applied_at = excluded.applied_at,
+                 duration_ms = excluded.duration_ms, applied_by = excluded.applied_by, note = excluded.note
              RETURNING note",
             &[&schema.name(), &migration.name, &migration.checksum(), &duration_ms, &env!("CARGO_PKG_VERSION")],
         )
         .await?;
     Ok(row.get(0))
+}
+
+/// Drops what a repeatable file that has just run in the caller's transaction left of an earlier version of itself: functions
+/// of the names it defines, with other parameters. Those in use keep their identity: whoever runs them is not disturbed.
+pub(super) async fn drop_former_signatures(
+    client: &impl GenericClient,
+    file: &Migration,
+) -> Result<(), tokio_postgres::Error> {
+    let names = file.functions();
+    let rows = client
+        .query(
+            "SELECT p.oid::regprocedure::text FROM pg_catalog.pg_proc p
+              WHERE p.pronamespace = to_regnamespace('robbie_sync') AND p.proname = ANY ($1)
+                AND p.xmin::text <> (pg_current_xact_id()::text::numeric % 4294967296)::text",
+            &[&names],
+        )
+        .await?;
+    for row in rows {
+        // Quoted and with its parameters, as the catalog writes it.
+        client.batch_execute(&format!("DROP FUNCTION {}", row.get::<_, &str>(0))).await?;
+    }
+    Ok(())
 }
 
 /// Takes the run lock for this session, or tells who holds it. `Ok` carries the session's former `lock_timeout`.
@@ -222,13 +247,15 @@ mod tests {
     #[test]
     fn files_and_records_are_told_apart_by_name_and_checksum() {
         let files = [
-            Migration { name: "01-a.sql", sql: "a" },
-            Migration { name: "02-b.sql", sql: "b" },
-            Migration { name: "03-c.sql", sql: "c" },
+            Migration::once("01-a.sql", "a"),
+            Migration::once("02-b.sql", "b"),
+            Migration::once("03-c.sql", "c"),
+            Migration::repeatable("24-d.sql", "d"),
         ];
         let recorded = vec![
             row("01-a.sql", files[0].checksum()),
             row("02-b.sql", "another".to_owned()),
+            row("24-d.sql", "another".to_owned()),
             row("99-z.sql", "z".to_owned()),
         ];
         let states: Vec<_> = compare(&files, recorded).into_iter().map(|s| (s.name, s.state)).collect();
@@ -236,6 +263,7 @@ mod tests {
             ("01-a.sql", State::Applied),
             ("02-b.sql", State::Altered),
             ("03-c.sql", State::Pending),
+            ("24-d.sql", State::Redefined),
             ("99-z.sql", State::Unknown),
         ];
         assert_eq!(states, expected.map(|(name, state)| (name.to_owned(), state)));

@@ -244,8 +244,11 @@ const TABLES: &[&str] = &[
 async fn migrations(findings: &mut Findings, link: &Link, client: &Client) -> Result<(), Fault> {
     let side = link.side();
     let all = schema::status(client, side, Schema::of(side)).await?;
-    let of = |state: State| all.iter().filter(|m| m.state == state).map(|m| m.name.as_str()).collect::<Vec<_>>();
-    let (applied, pending, altered) = (of(State::Applied), of(State::Pending), of(State::Altered));
+    let of = |states: &[State]| {
+        all.iter().filter(|m| states.contains(&m.state)).map(|m| m.name.as_str()).collect::<Vec<_>>()
+    };
+    let pending = of(&[State::Pending, State::Redefined]);
+    let (applied, altered) = (of(&[State::Applied]), of(&[State::Altered]));
     if !altered.is_empty() {
         let fault = Fault::new(Kind::Schema, format!("changed after they were applied: {}", altered.join(", ")));
         findings.fail(

@@ -5,6 +5,7 @@ mod cli;
 mod deployed_master;
 mod deployed_pair;
 mod deployed_replica;
+mod repeatable;
 mod runner;
 mod statistics;
 

@@ -55,11 +55,11 @@ async fn a_dry_run_runs_everything_and_leaves_nothing() {
 #[tokio::test]
 async fn an_altered_file_is_refused_by_name_with_both_checksums_before_anything_runs() {
     let (_pair, mut client) = bare(Side::Replica).await;
-    let then = [Migration { name: "01-a.sql", sql: "create table a (id int primary key)" }];
+    let then = [Migration::once("01-a.sql", "create table a (id int primary key)")];
     schema::migrate_files(&mut client, Side::Replica, Schema::SmartRobbie, &then, Mode::Apply).await.unwrap();
     let now = [
-        Migration { name: "00-new.sql", sql: "create table new (id int)" },
-        Migration { name: "01-a.sql", sql: "create table a (id bigint primary key)" },
+        Migration::once("00-new.sql", "create table new (id int)"),
+        Migration::once("01-a.sql", "create table a (id bigint primary key)"),
     ];
     let fault =
         schema::migrate_files(&mut client, Side::Replica, Schema::SmartRobbie, &now, Mode::Apply).await.unwrap_err();
@@ -73,7 +73,7 @@ async fn an_altered_file_is_refused_by_name_with_both_checksums_before_anything_
 #[tokio::test]
 async fn a_file_that_this_binary_does_not_know_is_a_warning() {
     let (_pair, mut client) = bare(Side::Replica).await;
-    let newer = [Migration { name: "99-later.sql", sql: "select 1" }];
+    let newer = [Migration::once("99-later.sql", "select 1")];
     schema::migrate_files(&mut client, Side::Replica, Schema::SmartRobbie, &newer, Mode::Apply).await.unwrap();
     let report = migrate(&mut client, Side::Replica).await.unwrap();
     assert_eq!(report.warnings.len(), 1);
@@ -94,9 +94,9 @@ async fn the_two_schemas_are_recorded_apart() {
 async fn a_failing_file_rolls_back_whole_and_names_its_line() {
     let (_pair, mut client) = bare(Side::Replica).await;
     let files = [
-        Migration { name: "01-good.sql", sql: "create table good (id int)" },
-        Migration { name: "02-bad.sql", sql: "create table half (id int);\n\nselect oops from half;" },
-        Migration { name: "03-never.sql", sql: "create table never (id int)" },
+        Migration::once("01-good.sql", "create table good (id int)"),
+        Migration::once("02-bad.sql", "create table half (id int);\n\nselect oops from half;"),
+        Migration::once("03-never.sql", "create table never (id int)"),
     ];
     let fault =
         schema::migrate_files(&mut client, Side::Replica, Schema::SmartRobbie, &files, Mode::Apply).await.unwrap_err();
@@ -111,8 +111,7 @@ async fn a_failing_file_rolls_back_whole_and_names_its_line() {
     let recorded: i64 = one(&client, "select count(*) from robbie_sync.migration").await;
     assert_eq!(recorded, 1);
     // The lock is free again and the session usable: the mended files run.
-    let mended =
-        [files[0].clone(), Migration { name: "02-bad.sql", sql: "create table half (id int)" }, files[2].clone()];
+    let mended = [files[0].clone(), Migration::once("02-bad.sql", "create table half (id int)"), files[2].clone()];
     let report =
         schema::migrate_files(&mut client, Side::Replica, Schema::SmartRobbie, &mended, Mode::Apply).await.unwrap();
     assert_eq!(report.changed(), 2);
