@@ -1,9 +1,11 @@
 //! Fresh databases on the servers of the suite.
 
+use super::proxy::{Proxy, Upstream};
 use super::servers;
 use robbie_console::embedded::Cluster;
 use robbie_console::postgres::{Link, Pair, Side, Target};
 use robbie_console::schema::{self, Mode, Schema};
+use robbie_console::settings::Environment;
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 use tokio_postgres::config::Host;
@@ -34,14 +36,27 @@ impl TestPair {
     pub fn url(&self, side: Side) -> String {
         let config = &self.target(side).config;
         let [Host::Unix(folder)] = config.get_hosts() else { panic!("the suite's servers are reached by socket") };
+        self.url_at(side, &folder.display().to_string(), config.get_ports()[0])
+    }
+    /// The database of a side as a URL, by another way to its server.
+    pub fn url_at(&self, side: Side, host: &str, port: u16) -> String {
+        let config = &self.target(side).config;
         format!(
-            "postgresql://{}:{}@/{}?host={}&port={}",
+            "postgresql://{}:{}@/{}?host={host}&port={port}",
             config.get_user().unwrap(),
             String::from_utf8_lossy(config.get_password().unwrap()),
             config.get_dbname().unwrap(),
-            folder.display(),
-            config.get_ports()[0],
         )
+    }
+    /// A proxy before the server of a side, and the database of that side through it.
+    pub async fn behind_proxy(&self, side: Side) -> (Proxy, Target) {
+        let mut target = self.target(side).clone();
+        let [Host::Unix(folder)] = target.config.get_hosts() else { panic!("the suite's servers are reached by socket") };
+        let socket = folder.join(format!(".s.PGSQL.{}", target.config.get_ports()[0]));
+        let proxy = Proxy::start(Upstream::Unix(socket)).await;
+        let url = self.url_at(side, "127.0.0.1", proxy.port());
+        target = Target::from_dsn(side, &target.name, &url, &Environment::default()).unwrap();
+        (proxy, target)
     }
     /// The database of a side, as the superuser.
     pub fn superuser(&self, side: Side) -> Target {

@@ -22,6 +22,7 @@
 
 mod database;
 mod home;
+pub mod proxy;
 
 pub use database::{TestPair, bare_pair, connect, pair};
 pub use home::{Folder, command, folder, home_in, robbie, servers, user_home};

@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "what one subject needs, another may not")]
 
 mod faults;
+mod partitions;
 
 /// How many rounds of a subject: `sample` in every run of the suite, `full` where it was asked for.
 pub fn size(sample: usize, full: usize) -> usize {
