@@ -51,7 +51,9 @@ impl TestPair {
     /// A proxy before the server of a side, and the database of that side through it.
     pub async fn behind_proxy(&self, side: Side) -> (Proxy, Target) {
         let mut target = self.target(side).clone();
-        let [Host::Unix(folder)] = target.config.get_hosts() else { panic!("the suite's servers are reached by socket") };
+        let [Host::Unix(folder)] = target.config.get_hosts() else {
+            panic!("the suite's servers are reached by socket")
+        };
         let socket = folder.join(format!(".s.PGSQL.{}", target.config.get_ports()[0]));
         let proxy = Proxy::start(Upstream::Unix(socket)).await;
         let url = self.url_at(side, "127.0.0.1", proxy.port());

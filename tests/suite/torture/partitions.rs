@@ -21,7 +21,8 @@ async fn the_proxy_delays_holds_cuts_and_forgets() {
     client.batch_execute("select 1").await.unwrap();
     assert!(asked.elapsed() >= Duration::from_millis(30), "{:?}", asked.elapsed());
 
-    for black in [Weather { black_to: true, ..Weather::default() }, Weather { black_from: true, ..Weather::default() }] {
+    for black in [Weather { black_to: true, ..Weather::default() }, Weather { black_from: true, ..Weather::default() }]
+    {
         proxy.weather(black);
         let before = count().await;
         let mut write = Box::pin(client.batch_execute("insert into t select count(*) from t"));
