@@ -265,7 +265,7 @@ async fn pump(
     // What cannot be written any more needs not be read either.
     let reading = async {
         read.await;
-        std::future::pending::<()>().await;
+        std::future::pending().await
     };
     tokio::select! {
         done = write => done,
