@@ -1,7 +1,16 @@
 //! A fault at every named point of the engine: nothing lost, nothing twice.
 
+use super::account::Account;
+use super::{Draw, seed, size};
+use crate::support;
 use crate::sync::fixture::Fixture;
-use robbie_console::sync::failpoint::{Failpoints, POINTS};
+use robbie_console::postgres::Side;
+use robbie_console::sync::failpoint::{Action, Failpoints, POINTS};
+use robbie_console::sync::{self, CycleOptions, Engine, EngineOptions};
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
 use uuid::Uuid;
 
 #[tokio::test]
@@ -16,4 +25,81 @@ async fn a_cycle_with_a_queue_and_changes_passes_every_point() {
     let reached = points.reached();
     let missed: Vec<_> = POINTS.iter().filter(|p| !reached.contains(*p)).collect();
     assert!(missed.is_empty(), "{missed:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_at_any_point_nothing_is_lost_and_nothing_is_done_twice() {
+    let seed = seed();
+    let mut draw = Draw::new(seed);
+    let stall = Duration::from_millis(if super::is_full() { 5000 } else { 300 });
+    let actions = [Action::Error, Action::Panic, Action::Kill, Action::Stall(stall)];
+    let mut rounds: Vec<(&str, Action)> = POINTS.iter().flat_map(|p| actions.map(|a| (*p, a))).collect();
+    for i in (1..rounds.len()).rev() {
+        rounds.swap(i, draw.below(i as u64 + 1) as usize);
+    }
+    rounds.truncate(size(8, rounds.len()));
+    let home = support::folder();
+    let mut account = Account::new(Fixture::new().await).await;
+    for (round, (point, action)) in rounds.into_iter().enumerate() {
+        let context = format!("seed {seed}, round {round}: {action:?} at {point}");
+        account.write_here(&mut draw, 6).await;
+        account.write_there(&mut draw, 4).await;
+        if action == Action::Kill {
+            killed(&account, home.path(), point, &context).await;
+        } else {
+            failed(&mut account, &mut draw, point, action, &context).await;
+        }
+        account.settle(Duration::from_secs(30), &context).await;
+        account.audit(&context).await;
+    }
+}
+
+/// A cycle in this process, while both sides go on writing.
+async fn failed(account: &mut Account, draw: &mut Draw, point: &str, action: Action, context: &str) {
+    let points = Failpoints::default();
+    points.arm(point, action, 1).unwrap();
+    let pair = account.f.test.pair();
+    let own = points.clone();
+    #[expect(clippy::disallowed_methods, reason = "a panic ends the task, and is what is looked for")]
+    let cycle = tokio::spawn(async move { own.scope(sync::cycle(&pair, CycleOptions::default())).await });
+    account.write_here(draw, 3).await;
+    account.write_there(draw, 2).await;
+    let ended = cycle.await;
+    assert!(points.fired(), "{context}: not reached");
+    match action {
+        Action::Panic => assert!(ended.is_err_and(|e| e.is_panic()), "{context}"),
+        Action::Error => {
+            let told = match ended.unwrap() {
+                Ok(report) => report.faults.into_iter().chain(report.warnings).collect(),
+                Err(fault) => vec![fault.to_string()],
+            };
+            assert!(told.iter().any(|t| t.contains(point)), "{context}: {told:?}");
+        }
+        _ => assert!(ended.unwrap().is_ok_and(|r| r.faults.is_empty()), "{context}"),
+    }
+}
+
+/// A cycle of the program, killed at the point.
+async fn killed(account: &Account, home: &Path, point: &str, context: &str) {
+    let mut command = support::command(home);
+    let urls = [account.f.test.url(Side::Master), account.f.test.url(Side::Replica)];
+    command.args(["--master", &urls[0], "--replica", &urls[1], "sync", "--once"]);
+    command.env("ROBBIE_FAILPOINT", format!("{point}:kill")).stdout(Stdio::null()).stderr(Stdio::null());
+    let status = tokio::task::spawn_blocking(move || command.status().unwrap()).await.unwrap();
+    assert_eq!(status.signal(), Some(9), "{context}");
+}
+
+#[tokio::test]
+async fn an_engine_that_panics_says_so_and_goes_on() {
+    let f = Fixture::new().await;
+    let points = Failpoints::parse("apply.after:panic").unwrap();
+    let id = f.conversation(Uuid::new_v4(), "through").await;
+    let engine = points.scope(async { Engine::start(f.pair.clone(), EngineOptions::default()) }).await;
+    let mut status = engine.status();
+    let told = status.wait_for(|s| s.fault.is_some()).await.unwrap().fault.clone().unwrap();
+    assert!(told.contains("defect") && told.contains("failpoint apply.after"), "{told}");
+    let back = status.wait_for(|s| s.running && s.cycles > 0 && !s.busy);
+    tokio::time::timeout(Duration::from_secs(20), back).await.unwrap().unwrap();
+    assert_eq!(f.note(id).await, "applied insert");
+    engine.stop().await;
 }

@@ -4,6 +4,7 @@
 //! repeats a run whose seed was printed.
 #![allow(dead_code, reason = "what one subject needs, another may not")]
 
+pub mod account;
 mod faults;
 mod partitions;
 
