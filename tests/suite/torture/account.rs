@@ -144,7 +144,8 @@ impl Account {
              select concat_ws(' ', op, id, what, count(*)) as t from book where what ~ '^[lr]' group by op, id, what having count(*) > 1) x";
         assert_eq!(text(master, twice).await, "", "{context}: twice");
         // One ledger row per entry, and one conflict row per conflict.
-        let ledger = "select string_agg(concat_ws(' ', entry_id, outcome), ' ' order by entry_id) from robbie_sync.applied";
+        let ledger =
+            "select string_agg(concat_ws(' ', entry_id, outcome), ' ' order by entry_id) from robbie_sync.applied";
         let noted = "select string_agg(concat_ws(' ', entry_id, case when state = 'applied' and verdict = 'no_change' then 'no_change' else state end), ' ' order by entry_id) from robbie_sync.entry";
         let ids = |rows: &str| rows.split(' ').step_by(2).map(ToOwned::to_owned).collect::<Vec<_>>();
         assert_eq!(ids(&text(master, ledger).await), ids(&text(replica, noted).await), "{context}: ledger");
