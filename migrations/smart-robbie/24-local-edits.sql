@@ -52,8 +52,9 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 
 -- Notes one entry of pending_sync. Its base is the row's last synced image, with the earlier unsent entries of the row on top.
+-- What had been seen of the master is known unless the note is late or a change of the master's row was put off.
 CREATE OR REPLACE FUNCTION robbie_sync.note_entry(
-    id uuid, table_name text, operation text, data jsonb, queued_at timestamptz, synced boolean
+    id uuid, table_name text, operation text, data jsonb, queued_at timestamptz, synced boolean, late boolean
 ) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -73,9 +74,12 @@ BEGIN
             base_image := coalesce(earlier.base, '{}') || earlier.data;
         END IF;
     END IF;
-    INSERT INTO robbie_sync.entry (entry_id, tbl, op, pk, base, state, queued_at)
+    INSERT INTO robbie_sync.entry (entry_id, tbl, op, pk, base, state, queued_at, seen)
     VALUES (note_entry.id, of_table, upper(operation), row_key, base_image,
-        CASE WHEN synced THEN 'applied' ELSE 'ready' END, coalesce(note_entry.queued_at, clock_timestamp()))
+        CASE WHEN synced THEN 'applied' ELSE 'ready' END, coalesce(note_entry.queued_at, clock_timestamp()),
+        (SELECT concat_ws(' ', c.system_identifier, coalesce(c.timeline::text, '-'), c.snapshot) FROM robbie_sync.cursor c
+         WHERE c.state = 'following' AND NOT late
+           AND NOT EXISTS (SELECT 1 FROM robbie_sync.deferred d WHERE d.tbl = of_table AND d.pk = row_key)))
     ON CONFLICT (entry_id) DO NOTHING;
 END $$;
 
@@ -93,7 +97,7 @@ BEGIN
         WHERE (p.synced_at IS NULL OR settled_too) AND NOT EXISTS (SELECT 1 FROM robbie_sync.entry e WHERE e.entry_id = p.id)
         ORDER BY p.created_at, p.id
     LOOP
-        PERFORM robbie_sync.note_entry(missed.id, missed.table_name, missed.operation, missed.data, missed.created_at, missed.synced);
+        PERFORM robbie_sync.note_entry(missed.id, missed.table_name, missed.operation, missed.data, missed.created_at, missed.synced, true);
         noted := noted + 1;
     END LOOP;
     DELETE FROM robbie_sync.entry e
@@ -110,7 +114,7 @@ BEGIN
     BEGIN
         FOR added IN SELECT * FROM new_rows LOOP
             PERFORM robbie_sync.note_entry(added.id, added.table_name::text, added.operation::text, added.data, added.created_at,
-                added.synced_at IS NOT NULL);
+                added.synced_at IS NOT NULL, false);
         END LOOP;
         PERFORM robbie_sync.announce('robbie_queue');
     EXCEPTION WHEN OTHERS THEN

@@ -10,8 +10,9 @@ $$;
 
 -- Takes the next batch: due entries in their order, at most `most` and about `bytes` of payload (one is always taken).
 -- An entry behind an unsettled one of the same row is not sent; it is noted what it waits for.
+DROP FUNCTION IF EXISTS robbie_sync.claim(uuid, integer, bigint, uuid);
 CREATE OR REPLACE FUNCTION robbie_sync.claim(attempt uuid, most integer, bytes bigint, fresh uuid)
-RETURNS TABLE (entry_id uuid, seq bigint, tbl text, op text, pk text, payload text, base text, queued_at timestamptz,
+RETURNS TABLE (entry_id uuid, seq bigint, tbl text, op text, pk text, payload text, base text, seen text,
     digest text)
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
 #variable_conflict use_column
@@ -59,7 +60,7 @@ BEGIN
         )
         SELECT t.entry_id, t.seq, t.tbl, t.op, t.pk::text, p.data::text,
             -- An application may queue first and write then: the base was copied in the same transaction.
-            coalesce(t.base, CASE WHEN t.op <> 'INSERT' THEN b.image END)::text, coalesce(p.created_at, t.queued_at),
+            coalesce(t.base, CASE WHEN t.op <> 'INSERT' THEN b.image END)::text, t.seen,
             robbie_sync.digest(p.table_name::text, p.operation::text, p.data)
         FROM taken t
         JOIN public.pending_sync p ON p.id = t.entry_id

@@ -167,32 +167,69 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     GROUP BY c.relname
 $$;
 
--- Whether a row's end would take rows with it that others wrote and this replica had not seen: written after its entry was
--- queued, or after what it pulled last.
-CREATE OR REPLACE FUNCTION robbie_sync.takes_unseen(shape robbie_sync.shape, image jsonb, node uuid, queued_at timestamptz) RETURNS boolean
+-- The snapshot of ours that an entry's `seen` names; NULL where it says nothing: it is of another database or time, or changes
+-- after it were pruned.
+CREATE OR REPLACE FUNCTION robbie_sync.seen_here(seen text) RETURNS pg_snapshot
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT s.snapshot
+    FROM (SELECT split_part(seen, ' ', 3)::pg_snapshot AS snapshot) s, robbie_sync.incarnation() i
+    WHERE split_part(seen, ' ', 1) = i.system_identifier AND split_part(seen, ' ', 2) = coalesce(i.timeline::text, '-')
+      AND pg_snapshot_xmax(s.snapshot) <= pg_snapshot_xmax(pg_current_snapshot())
+      AND NOT EXISTS (SELECT 1 FROM robbie_sync.pruned p WHERE p.below > pg_snapshot_xmin(s.snapshot))
+$$;
+
+-- Whether others wrote a row after `seen`: by the order in which the master committed, never by a clock. Where it is not known
+-- what was seen, they may have.
+CREATE OR REPLACE FUNCTION robbie_sync.changed_since(tbl text, pk jsonb, node uuid, seen pg_snapshot) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT seen IS NULL OR EXISTS (
+        SELECT 1 FROM robbie_sync.changelog c
+        WHERE c.pk = changed_since.pk AND c.tbl = changed_since.tbl AND c.origin IS DISTINCT FROM node
+          AND NOT pg_visible_in_snapshot(c.xid, seen))
+$$;
+
+-- Whether a row's end would take rows with it, at any depth, that others wrote and this replica had not seen. Where it is not
+-- known what it had seen, only rows that it alone wrote count as seen. `upto` is the FROM clause that leads to the rows of
+-- `target`, their alias c<depth>; cascades deeper than ten are not followed, and count as unseen.
+CREATE OR REPLACE FUNCTION robbie_sync.takes_unseen(
+    target regclass, image jsonb, node uuid, seen pg_snapshot, upto text DEFAULT NULL, depth integer DEFAULT 0
+) RETURNS boolean
 LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     reference record;
+    deeper text;
     found boolean;
-    seen pg_snapshot := (SELECT n.snapshot FROM robbie_sync.node n WHERE n.node_id = node);
 BEGIN
+    upto := coalesce(upto, format('jsonb_populate_record(NULL::%s, $1) c0', target));
     FOR reference IN
         SELECT c.relname::text AS tbl, f.conrelid::regclass AS child,
-            (SELECT string_agg(format('c.%I = p.%I', l.attname, r.attname), ' AND ')
+            EXISTS (SELECT 1 FROM robbie_sync.synced_table s WHERE s.tbl = c.relname AND c.relnamespace = 'public'::regnamespace) AS synced,
+            (SELECT string_agg(format('c%s.%I = c%s.%I', depth + 1, l.attname, depth, r.attname), ' AND ')
              FROM unnest(f.conkey, f.confkey) AS k(local, remote)
              JOIN pg_attribute l ON l.attrelid = f.conrelid AND l.attnum = k.local
              JOIN pg_attribute r ON r.attrelid = f.confrelid AND r.attnum = k.remote) AS points,
-            (SELECT string_agg(format('%L, c.%I', k, k), ', ') FROM unnest(robbie_sync.key_columns(f.conrelid)) k) AS key
+            (SELECT string_agg(format('%L, c%s.%I', k, depth + 1, k), ', ') FROM unnest(robbie_sync.key_columns(f.conrelid)) k) AS key
         FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid
-        JOIN robbie_sync.synced_table s ON s.tbl = c.relname AND c.relnamespace = 'public'::regnamespace
-        WHERE f.confrelid = to_regclass(shape.target) AND f.contype = 'f' AND f.confdeltype = 'c' AND f.conparentid = 0
+        WHERE f.confrelid = target AND f.contype = 'f' AND f.confdeltype = 'c' AND f.conparentid = 0
     LOOP
-        EXECUTE format('SELECT EXISTS (SELECT 1 FROM jsonb_populate_record(NULL::%s, $1) p JOIN %s c ON %s
-            JOIN robbie_sync.changelog l ON l.tbl = %L AND l.pk = jsonb_build_object(%s)
-            WHERE l.origin IS DISTINCT FROM $2 AND (l.at > $3 OR NOT pg_visible_in_snapshot(l.xid, $4)))',
-            shape.target, reference.child, reference.points, reference.tbl, reference.key)
-        INTO found USING image, node, queued_at, seen;
-        IF found THEN
+        deeper := format('%s JOIN %s c%s ON %s', upto, reference.child, depth + 1, reference.points);
+        EXECUTE format('SELECT EXISTS (SELECT 1 FROM %s)', deeper) INTO found USING image;
+        CONTINUE WHEN NOT found;
+        IF depth >= 10 THEN
+            RETURN true;
+        END IF;
+        IF reference.synced THEN
+            EXECUTE format('SELECT EXISTS (SELECT 1 FROM %1$s CROSS JOIN LATERAL (SELECT jsonb_build_object(%2$s) AS pk) k
+                WHERE EXISTS (SELECT 1 FROM robbie_sync.changelog l WHERE l.tbl = %3$L AND l.pk = k.pk
+                              AND l.origin IS DISTINCT FROM $2 AND coalesce(NOT pg_visible_in_snapshot(l.xid, $3), true))
+                   OR ($3 IS NULL AND NOT EXISTS (SELECT 1 FROM robbie_sync.changelog l WHERE l.tbl = %3$L AND l.pk = k.pk AND l.origin = $2)))',
+                deeper, reference.key, reference.tbl)
+            INTO found USING image, node, seen;
+            IF found THEN
+                RETURN true;
+            END IF;
+        END IF;
+        IF robbie_sync.takes_unseen(reference.child, image, node, seen, deeper, depth + 1) THEN
             RETURN true;
         END IF;
     END LOOP;

@@ -67,7 +67,7 @@ END $$;
 -- Applies one entry, or says why not. Errors are raised; robbie_sync.push catches and judges them.
 CREATE OR REPLACE FUNCTION robbie_sync.apply_entry(
     node uuid, run uuid, actor text, reason text, force boolean, shape robbie_sync.shape,
-    id uuid, seq bigint, op text, pk jsonb, payload jsonb, base jsonb, queued_at timestamptz
+    id uuid, seq bigint, op text, pk jsonb, payload jsonb, base jsonb, seen text
 ) RETURNS robbie_sync.result
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
@@ -83,7 +83,6 @@ DECLARE
     edited boolean := false; -- the ledger has it, with another payload
     as_left boolean;      -- the row is as this replica's last entry left it, and that one overlooked nobody's change
     newer boolean;
-    since timestamptz;
     rule text;
     kind text;
     written bigint;
@@ -174,16 +173,13 @@ BEGIN
             theirs := robbie_sync.differing(base, r.before_image,
                 ARRAY(SELECT k FROM jsonb_object_keys(base) k WHERE k <> ALL (shape.ignored) AND k = ANY (shape.writable)));
         ELSIF NOT as_left THEN
-            since := coalesce((data ->> shape.stamp)::timestamptz, queued_at);
-            newer := coalesce((r.before_image ->> shape.stamp)::timestamptz > since, false) OR EXISTS (
-                SELECT 1 FROM robbie_sync.changelog c
-                WHERE c.pk = r.pk AND c.tbl = shape.tbl AND c.origin IS DISTINCT FROM node AND c.at > queued_at);
+            newer := robbie_sync.changed_since(shape.tbl, r.pk, node, robbie_sync.seen_here(seen));
         END IF;
     END IF;
     newer := coalesce(newer, false);
 
     IF op = 'DELETE' THEN
-        newer := newer OR (r.before_image IS NOT NULL AND robbie_sync.takes_unseen(shape, r.before_image, node, queued_at));
+        newer := newer OR (r.before_image IS NOT NULL AND robbie_sync.takes_unseen(to_regclass(shape.target), r.before_image, node, robbie_sync.seen_here(seen)));
         ours := shape.columns;
         IF r.before_image IS NULL THEN
             r.verdict := CASE WHEN base IS NULL THEN 'zero_rows' ELSE 'no_change' END;

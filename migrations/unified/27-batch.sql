@@ -4,7 +4,7 @@
 -- same row is not settled, that entry. What waited for a parent, a chain or a unique value is tried again as long as others succeed.
 CREATE OR REPLACE FUNCTION robbie_sync.push(
     node uuid, node_name text, expected uuid[], fresh uuid, acked bigint, run uuid, actor text, reason text, force boolean,
-    ids uuid[], seqs bigint[], tbls text[], ops text[], pks text[], payloads text[], bases text[], queued timestamptz[], waits uuid[]
+    ids uuid[], seqs bigint[], tbls text[], ops text[], pks text[], payloads text[], bases text[], seens text[], waits uuid[]
 ) RETURNS SETOF robbie_sync.result
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
@@ -49,7 +49,7 @@ BEGIN
                 ELSE
                     BEGIN
                         r := robbie_sync.apply_entry(push.node, run, actor, reason, force, shape, ids[n], seqs[n], ops[n], pks[n]::jsonb,
-                            payloads[n]::jsonb, bases[n]::jsonb, queued[n]);
+                            payloads[n]::jsonb, bases[n]::jsonb, seens[n]);
                         -- A deferred constraint speaks now, while this entry can still be told apart.
                         SET CONSTRAINTS ALL IMMEDIATE;
                     EXCEPTION WHEN OTHERS THEN

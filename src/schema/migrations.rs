@@ -46,6 +46,7 @@ const SMART_ROBBIE: &[Migration] = &[
         "20-sync-infrastructure.sql",
         include_str!("../../migrations/smart-robbie/20-sync-infrastructure.sql"),
     ),
+    Migration::once("23-rules.sql", include_str!("../../migrations/smart-robbie/23-rules.sql")),
     Migration::repeatable("24-local-edits.sql", include_str!("../../migrations/smart-robbie/24-local-edits.sql")),
     Migration::repeatable("25-settle.sql", include_str!("../../migrations/smart-robbie/25-settle.sql")),
     Migration::repeatable("26-queue-lists.sql", include_str!("../../migrations/smart-robbie/26-queue-lists.sql")),

@@ -89,7 +89,8 @@ pub async fn become_another(replica: &Client) -> Result<(), Fault> {
     replica
         .batch_execute(
             "BEGIN; UPDATE robbie_sync.this_node SET node_id = gen_random_uuid(), nonce = NULL, next_nonce = NULL;
-             UPDATE robbie_sync.cursor SET state = 'resync' WHERE state = 'following'; COMMIT",
+             UPDATE robbie_sync.cursor SET state = 'resync' WHERE state = 'following';
+             UPDATE robbie_sync.entry SET seen = NULL WHERE seen IS NOT NULL AND state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined'); COMMIT",
         )
         .await
         .map_err(|e| Fault::from_postgres(e, Side::Replica))

@@ -40,8 +40,8 @@ pub struct Entry {
     pub payload: String,
     /// The last synced image of its row, as JSON text.
     pub base: Option<String>,
-    /// When it was queued, as text.
-    pub queued_at: String,
+    /// What the replica had seen of the master when it was queued, where that is known.
+    pub seen: Option<String>,
     /// What it said when it was read; an entry that was edited since is not settled.
     pub digest: String,
     /// The earlier entry of its row that must be settled first.
@@ -194,7 +194,7 @@ async fn claim(replica: &Client, attempt: Uuid, most: i32) -> Result<Vec<Entry>,
     let fresh = Uuid::new_v4();
     let rows = replica
         .query(
-            "SELECT c.entry_id, c.seq, c.tbl, c.op, c.pk, c.payload, c.base, c.queued_at::text, c.digest, NULL::uuid
+            "SELECT c.entry_id, c.seq, c.tbl, c.op, c.pk, c.payload, c.base, c.seen, c.digest, NULL::uuid
              FROM robbie_sync.claim($1, $2, $3, $4) c",
             &[&attempt, &most, &BYTES, &fresh],
         )
@@ -203,7 +203,7 @@ async fn claim(replica: &Client, attempt: Uuid, most: i32) -> Result<Vec<Entry>,
     Ok(rows.iter().map(entry).collect())
 }
 
-/// Reads an entry from a row: id, seq, table, operation, key, payload, base, time, digest, what it waits for.
+/// Reads an entry from a row: id, seq, table, operation, key, payload, base, what was seen, digest, what it waits for.
 pub fn entry(row: &Row) -> Entry {
     Entry {
         id: row.get(0),
@@ -213,7 +213,7 @@ pub fn entry(row: &Row) -> Entry {
         pk: row.get(4),
         payload: row.get(5),
         base: row.get(6),
-        queued_at: row.get(7),
+        seen: row.get(7),
         digest: row.get(8),
         waits: row.get(9),
     }
@@ -232,7 +232,7 @@ pub async fn apply(master: &mut Client, entries: &[Entry], sender: &Sender, keep
     let pks: Vec<Option<&str>> = planned.iter().map(|e| e.pk.as_deref()).collect();
     let payloads: Vec<&str> = planned.iter().map(|e| e.payload.as_str()).collect();
     let bases: Vec<Option<&str>> = planned.iter().map(|e| e.base.as_deref()).collect();
-    let queued: Vec<&str> = planned.iter().map(|e| e.queued_at.as_str()).collect();
+    let seen: Vec<Option<&str>> = planned.iter().map(|e| e.seen.as_deref()).collect();
     let waits: Vec<Option<Uuid>> = planned.iter().map(|e| e.waits).collect();
 
     let transaction = master.transaction().await.map_err(on_master)?;
@@ -243,7 +243,7 @@ pub async fn apply(master: &mut Client, entries: &[Entry], sender: &Sender, keep
             "SELECT r.entry_id, r.verdict, r.outcome, r.sqlstate, r.message, r.detail, r.object, r.blocked_on, r.blocked_by,
                     r.pk::text, r.before_image::text, r.after_image::text, r.ms
              FROM robbie_sync.push($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-                                   $17::text[]::timestamptz[], $18) r",
+                                   $17, $18) r",
             &[
                 &sender.node,
                 &sender.name,
@@ -261,7 +261,7 @@ pub async fn apply(master: &mut Client, entries: &[Entry], sender: &Sender, keep
                 &pks,
                 &payloads,
                 &bases,
-                &queued,
+                &seen,
                 &waits,
             ],
         )

@@ -85,13 +85,14 @@ async fn read(replica: &Client, ids: &[Uuid]) -> Result<Vec<Entry>, Fault> {
     let rows = replica
         .query(
             "SELECT p.id, coalesce(e.seq, 0), coalesce(e.tbl, p.table_name::text), coalesce(e.op, upper(p.operation)), e.pk::text,
-                    p.data::text, e.base::text, coalesce(p.created_at, e.queued_at, clock_timestamp())::text,
+                    p.data::text, coalesce(e.base, CASE WHEN e.op <> 'INSERT' THEN b.image END)::text, e.seen,
                     robbie_sync.digest(p.table_name::text, p.operation::text, p.data), (
                         SELECT f.entry_id FROM robbie_sync.entry f
                         WHERE f.tbl = e.tbl AND f.pk = e.pk AND f.seq < e.seq AND f.entry_id <> ALL ($1)
                           AND f.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined')
                         ORDER BY f.seq LIMIT 1)
              FROM public.pending_sync p LEFT JOIN robbie_sync.entry e ON e.entry_id = p.id
+             LEFT JOIN robbie_sync.base b ON b.tbl = e.tbl AND b.pk = e.pk AND b.xid = e.xid
              WHERE p.id = ANY ($1)",
             &[&ids],
         )

@@ -9,4 +9,5 @@ mod random;
 mod replay;
 mod safety;
 mod types;
+mod unseen;
 mod verdicts;
