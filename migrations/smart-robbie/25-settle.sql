@@ -226,27 +226,45 @@ BEGIN
     RETURN given;
 END $$;
 
--- Takes staged rows one at a time: a row that breaks a rule of the table here is put off with the reason, the others go.
+-- Takes staged rows in small lots, and those of a lot in which one breaks a rule of the table here one at a time: only that row is put
+-- off, with the reason. What is wrong with the server and not with a row stops all.
 CREATE OR REPLACE FUNCTION robbie_sync.take_row_by_row(stage text, statement text) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
-    place bigint;
-    places bigint[];
+    places tid[];
+    lot tid[];
+    place tid;
     written bigint;
     taken bigint := 0;
     rule text;
 BEGIN
-    EXECUTE format('SELECT array_agg("~n" ORDER BY "~n") FROM %s WHERE "~live" AND "~state" IS NULL', stage) INTO places;
-    FOREACH place IN ARRAY coalesce(places, '{}') LOOP
+    EXECUTE format('SELECT array_agg(s.ctid ORDER BY s.ctid) FROM %s s WHERE s."~live" AND s."~state" IS NULL', stage) INTO places;
+    FOR place_of IN 1 .. coalesce(cardinality(places), 0) BY 256 LOOP
+        lot := places[place_of : place_of + 255];
         BEGIN
-            EXECUTE statement USING place;
+            EXECUTE statement USING lot;
             GET DIAGNOSTICS written = ROW_COUNT;
             taken := taken + written;
-        EXCEPTION WHEN integrity_constraint_violation OR data_exception THEN
-            GET STACKED DIAGNOSTICS rule = CONSTRAINT_NAME;
-            EXECUTE format('UPDATE %s SET "~state" = $2 WHERE "~n" = $1', stage)
-            USING place, concat_ws(' ', 'refused here:', SQLSTATE, nullif(rule, ''));
+            CONTINUE;
+        EXCEPTION WHEN OTHERS THEN
+            IF left(SQLSTATE, 2) IN ('08', '25', '28', '40', '53', '55', '57', '58', 'XX') OR SQLSTATE = '42501' THEN
+                RAISE;
+            END IF;
         END;
+        FOREACH place IN ARRAY lot LOOP
+            BEGIN
+                EXECUTE statement USING ARRAY[place];
+                GET DIAGNOSTICS written = ROW_COUNT;
+                taken := taken + written;
+            EXCEPTION WHEN OTHERS THEN
+                IF left(SQLSTATE, 2) IN ('08', '25', '28', '40', '53', '55', '57', '58', 'XX') OR SQLSTATE = '42501' THEN
+                    RAISE;
+                END IF;
+                GET STACKED DIAGNOSTICS rule = CONSTRAINT_NAME;
+                EXECUTE format('UPDATE %s s SET "~state" = $2 WHERE s.ctid = $1', stage)
+                USING place, concat_ws(' ', 'refused here:', SQLSTATE, nullif(rule, ''), CASE WHEN SQLSTATE = 'P0001' THEN left(SQLERRM, 200) END);
+            END;
+        END LOOP;
     END LOOP;
     RETURN taken;
 END $$;

@@ -1,9 +1,11 @@
 //! The pull, on the replica: staged rows are taken in one transaction together with the new cursor, so that the
 //! replica goes from one state of the master to a later one and is never in between.
 //!
-//! A local edit is never overwritten, by the order of four steps, each a statement of its own: insert what is absent;
-//! lock the rest; only then look which keys were edited here; change the others. Waiting for a lock is short, so that
-//! a local writer is never the one that has to give way.
+//! A local edit is never overwritten. At first it is hoped that nobody edits meanwhile: edited rows are left alone, the others
+//! are written, which locks them, and only then a new statement looks whether one of them was edited before we had its lock; if
+//! so, everything is rolled back. Then four steps are taken, each a statement of its own: insert what is absent; lock the rest;
+//! only then look which keys were edited here; change the others. Waiting for a lock is short, so that a local writer is
+//! never the one that has to give way.
 
 use super::guard::Pull;
 use super::pull::{Plan, Staged};
@@ -24,19 +26,21 @@ pub async fn apply(
     report: &mut PullReport,
 ) -> Result<(), Fault> {
     let mut tried = 0;
+    let mut manner = Manner::Hoping;
     loop {
         tried += 1;
         let mut counts = PullReport::default();
-        match once(replica, may_rest_triggers, plan, &mut counts).await {
-            Ok(()) => {
+        match once(replica, may_rest_triggers, plan, manner, &mut counts).await {
+            Ok(true) => {
                 report.inserted = counts.inserted;
                 report.updated = counts.updated;
                 report.deleted = counts.deleted;
                 report.deferred = counts.deferred;
                 return Ok(());
             }
+            // The rolled-back transaction left the stages as they were.
+            Ok(false) => manner = Manner::Locking,
             Err(fault) if fault.kind == Kind::Transient && tried < TRIES => {
-                // The rolled-back transaction left the stages as they were.
                 tokio::time::sleep(Duration::from_millis(u64::from(50 * tried))).await;
             }
             Err(fault) => return Err(fault),
@@ -44,22 +48,35 @@ pub async fn apply(
     }
 }
 
+/// How local edits are kept from being overwritten.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// Rows are written, and then looked at.
+    Hoping,
+    /// Rows are locked, looked at, and then written.
+    Locking,
+}
+
+/// One try; false if it was rolled back because of a local edit that came in between.
 async fn once(
     replica: &mut Client,
     may_rest_triggers: bool,
     plan: &Plan<'_>,
+    manner: Manner,
     report: &mut PullReport,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let t = replica.transaction().await.map_err(on_replica)?;
-    t.batch_execute("SET LOCAL lock_timeout = '200ms'; SET LOCAL robbie_sync.apply = 'on'; SET LOCAL timezone = 'UTC'")
-        .await
-        .map_err(on_replica)?;
+    t.batch_execute(
+        "SET LOCAL lock_timeout = '200ms'; SET LOCAL work_mem = '64MB'; SET LOCAL robbie_sync.apply = 'on'; SET LOCAL timezone = 'UTC'",
+    )
+    .await
+    .map_err(on_replica)?;
     if may_rest_triggers {
         t.batch_execute("SET LOCAL session_replication_role = replica").await.map_err(on_replica)?;
     }
     reach!("take.begin");
     for staged in &plan.staged {
-        upsert(&t, plan, staged, report).await?;
+        upsert(&t, plan, staged, manner, may_rest_triggers, report).await?;
     }
     if !may_rest_triggers {
         // Triggers of the application ran; where one of them wrote into a row that was taken, the master's values stand.
@@ -70,18 +87,29 @@ async fn once(
         }
     }
     for staged in plan.staged.iter().rev() {
-        delete(&t, plan, staged, report).await?;
+        delete(&t, plan, staged, manner, report).await?;
+    }
+    if manner == Manner::Hoping {
+        for staged in &plan.staged {
+            let row = t.query_one(&Statements::new(staged).is_edited(), &[]).await.map_err(on_replica)?;
+            if row.get(0) {
+                t.rollback().await.map_err(on_replica)?;
+                return Ok(false);
+            }
+        }
     }
     note(&t, plan, report).await?;
     t.commit().await.map_err(on_replica)?;
     reach!("take.committed");
-    Ok(())
+    Ok(true)
 }
 
 async fn upsert(
     t: &Transaction<'_>,
     plan: &Plan<'_>,
     staged: &Staged<'_>,
+    manner: Manner,
+    triggers_rest: bool,
     report: &mut PullReport,
 ) -> Result<(), Fault> {
     let sql = Statements::new(staged);
@@ -104,22 +132,37 @@ async fn upsert(
         if !reference.columns.iter().all(|c| staged.table.columns.iter().any(|known| &known.name == c)) {
             continue; // the master lacks the column: this side's value stays, and with it its parent
         }
+        if triggers_rest {
+            // Nobody else sees to it then that a parent stays until we are done.
+            run(&sql.hold_parents(reference)).await?;
+        }
         run(&sql.leave_orphans(reference)).await?;
     }
+    let locking = manner == Manner::Locking;
+    if !locking {
+        for statement in sql.leave_edited() {
+            run(&statement).await?;
+        }
+    }
     reach!("take.insert");
-    let inserted = careful(t, staged, &sql.insert(false), &sql.insert(true)).await?;
-    reach!("take.lock");
-    for statement in sql.lock() {
-        run(&statement).await?;
+    let inserted = careful(t, staged, &sql.insert(false, locking), &sql.insert(true, locking)).await?;
+    report.inserted += inserted;
+    if locking {
+        reach!("take.lock");
+        for statement in sql.lock() {
+            run(&statement).await?;
+        }
+        reach!("take.edited");
+        for statement in sql.leave_edited() {
+            run(&statement).await?;
+        }
+        report.inserted -= run(&sql.take_back()).await?;
     }
-    let mut taken_back = 0;
-    reach!("take.edited");
-    for statement in sql.leave_edited() {
-        taken_back = run(&statement).await?;
-    }
-    report.inserted += inserted.saturating_sub(taken_back);
     reach!("take.change");
-    if let (Some(all), Some(one)) = (sql.update(false, false), sql.update(true, false)) {
+    if inserted == staged.rows {
+        return Ok(()); // all of them were new
+    }
+    if let (Some(all), Some(one)) = (sql.update(false, locking), sql.update(true, locking)) {
         report.updated += careful(t, staged, &all, &one).await?;
     }
     Ok(())
@@ -129,14 +172,21 @@ async fn delete(
     t: &Transaction<'_>,
     plan: &Plan<'_>,
     staged: &Staged<'_>,
+    manner: Manner,
     report: &mut PullReport,
 ) -> Result<(), Fault> {
     let sql = Statements::new(staged);
-    for reference in plan.tables.references.iter().filter(|r| r.parent == staged.table.name) {
+    let references: Vec<_> = plan.tables.references.iter().filter(|r| r.parent == staged.table.name).collect();
+    if !references.is_empty() {
+        // From here on nobody points at them any more; who did before is seen.
+        let [_, those_that_go] = sql.lock();
+        t.execute(&those_that_go, &[]).await.map_err(on_replica)?;
+    }
+    for reference in references {
         t.execute(&sql.leave_parents(reference), &[]).await.map_err(on_replica)?;
     }
     reach!("take.delete");
-    report.deleted += t.execute(&sql.delete(), &[]).await.map_err(on_replica)?;
+    report.deleted += t.execute(&sql.delete(manner == Manner::Locking), &[]).await.map_err(on_replica)?;
     Ok(())
 }
 
@@ -151,7 +201,7 @@ async fn careful(t: &Transaction<'_>, staged: &Staged<'_>, all: &str, one: &str)
         }
         Err(e) => on_replica(e),
     };
-    if fault.kind != Kind::Data {
+    if matches!(fault.kind, Kind::Transient | Kind::Unreachable | Kind::Refused | Kind::Privilege) {
         return Err(fault);
     }
     t.batch_execute("ROLLBACK TO SAVEPOINT taking; RELEASE SAVEPOINT taking").await.map_err(on_replica)?;
@@ -163,14 +213,13 @@ async fn careful(t: &Transaction<'_>, staged: &Staged<'_>, all: &str, one: &str)
 /// Notes what was put off, what moved, and how far this replica is now.
 async fn note(t: &Transaction<'_>, plan: &Plan<'_>, report: &mut PullReport) -> Result<(), Fault> {
     for staged in &plan.staged {
-        for statement in Statements::new(staged).note_deferred(&plan.cursor.snapshot) {
-            t.execute(&statement, &[]).await.map_err(on_replica)?;
+        let sql = Statements::new(staged);
+        t.execute(&sql.forget_deferred(), &[]).await.map_err(on_replica)?;
+        let left: i64 = t.query_one(&sql.count_left(), &[]).await.map_err(on_replica)?.get(0);
+        if left > 0 {
+            t.execute(&sql.note_deferred(&plan.cursor.snapshot), &[]).await.map_err(on_replica)?;
         }
-        let row = t
-            .query_one(&format!("SELECT count(*) FROM {} s WHERE s.\"~state\" IS NOT NULL", staged.stage), &[])
-            .await
-            .map_err(on_replica)?;
-        report.deferred += row.get::<_, i64>(0).unsigned_abs();
+        report.deferred += left.unsigned_abs();
     }
     if !plan.moved && report.written() == 0 {
         return Ok(());

@@ -30,6 +30,7 @@ mod replay;
 pub mod report;
 mod schedule;
 mod session;
+mod stage;
 mod statements;
 mod tables;
 

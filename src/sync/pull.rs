@@ -4,18 +4,17 @@
 use super::guard::{self, Cursor, Found, Pull};
 use super::report::PullReport;
 use super::session::Sessions;
+use super::stage::{self, Source};
 use super::tables::{self, Table, Tables};
 use super::{apply, push};
 use crate::postgres::identifiers::quote;
 use crate::postgres::{Fault, Side};
-use futures_util::{SinkExt, TryStreamExt};
-use postgres_protocol::escape::escape_literal;
-use std::collections::{BTreeMap, BTreeSet};
-use std::pin::pin;
+use std::collections::BTreeMap;
 use tokio_postgres::{Client, Transaction};
 use uuid::Uuid;
 
-/// Deferred keys that are looked at again in one pull, per table.
+/// Deferred keys that are looked at again in one pull, per table: what was settled just now, and of the others some by chance,
+/// so that none waits for ever behind others.
 const AGAIN: i64 = 5_000;
 
 /// A table's rows as they wait on the replica.
@@ -61,6 +60,8 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
         .start()
         .await
         .map_err(on_master)?;
+    // For the joins of many changed keys with their rows.
+    transaction.batch_execute("SET LOCAL work_mem = '64MB'").await.map_err(on_master)?;
     reach!("look.before");
     let (found, snapshot) = look(&transaction, cursor.as_ref(), sender.node).await?;
     let mode = guard::judge(cursor.as_ref(), &found, &sender.nonces);
@@ -100,18 +101,21 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
             }
             _ => Some(mode),
         };
-        if whole.is_none() && change.is_none() && keys.is_none() {
+        let remapped = changes.contains_key(stage::MAPPING) && table.columns.iter().any(|c| c.mapped_user);
+        if whole.is_none() && change.is_none() && keys.is_none() && !remapped {
             continue;
         }
-        let source = if whole.is_some() {
-            format!("public.{}", quote(&table.name))
-        } else {
-            let since = change.and(cursor.as_ref()).map(|c| c.snapshot.as_str());
-            changed_keys(table, since, keys.map_or(&[], Vec::as_slice))
+        let source = match (&whole, &cursor) {
+            (None, Some(cursor)) => Source::Keys {
+                since: (change.is_some() || remapped).then_some(cursor.snapshot.as_str()),
+                remapped,
+                again: keys.map_or(&[], Vec::as_slice),
+            },
+            _ => Source::Whole,
         };
         let stage = format!("pg_temp.{}", quote(&format!("robbie_stage_{place}")));
-        create_stage(&s.replica, &stage, table).await?;
-        let rows = copy(&transaction, &s.replica, table, &source, whole.is_some(), &stage).await?;
+        stage::create(&s.replica, &stage, table).await?;
+        let rows = stage::fill(&transaction, &s.replica, table, &source, &stage).await?;
         report.seen += rows;
         plan.staged.push(Staged { table, stage, whole, rows });
     }
@@ -153,7 +157,7 @@ async fn deferred(replica: &Client, thorough: bool) -> Result<BTreeMap<String, V
     let rows = replica
         .query(
             "SELECT d.tbl, d.pk::text FROM (
-                 SELECT d.tbl, d.pk, row_number() OVER (PARTITION BY d.tbl ORDER BY d.at) AS place
+                 SELECT d.tbl, d.pk, row_number() OVER (PARTITION BY d.tbl ORDER BY d.reason <> 'settled', random()) AS place
                  FROM robbie_sync.deferred d
                  WHERE (d.reason IN ('settled', 'unsent entry') OR $1)
                    AND NOT EXISTS (
@@ -239,133 +243,19 @@ struct Change {
     oldest_s: Option<f64>,
 }
 
-/// The rows of the changelog that this snapshot sees and the cursor's did not: no gap, however late a writer commits.
-const WINDOW: &str =
-    "c.xid >= pg_snapshot_xmin({s}::pg_snapshot) AND NOT pg_visible_in_snapshot(c.xid, {s}::pg_snapshot)";
-
-fn window(snapshot: &str) -> String {
-    WINDOW.replace("{s}", &escape_literal(snapshot))
-}
-
 async fn changes(master: &Transaction<'_>, since: &str) -> Result<BTreeMap<String, Change>, Fault> {
     let rows = master
         .query(
             &format!(
                 "SELECT c.tbl, bool_or(c.op = 'T'), extract(epoch FROM clock_timestamp() - min(c.at))::float8
                  FROM robbie_sync.changelog c WHERE {} GROUP BY c.tbl",
-                window(since)
+                stage::window(since)
             ),
             &[],
         )
         .await
         .map_err(on_master)?;
     Ok(rows.iter().map(|r| (r.get(0), Change { truncated: r.get(1), oldest_s: r.get(2) })).collect())
-}
-
-/// The keys of a table that changed or are looked at again, with their rows where they still are.
-fn changed_keys(table: &Table, since: Option<&str>, again: &[String]) -> String {
-    let mut parts = vec![];
-    if let Some(since) = since {
-        parts.push(format!(
-            "SELECT c.pk FROM robbie_sync.changelog c WHERE c.tbl = {} AND c.pk IS NOT NULL AND {}",
-            escape_literal(&table.name),
-            window(since)
-        ));
-    }
-    if !again.is_empty() {
-        let keys = escape_literal(&format!("[{}]", again.join(",")));
-        parts.push(format!("SELECT value FROM jsonb_array_elements({keys}::jsonb)"));
-    }
-    let on: Vec<String> = table.key.iter().map(|k| format!("t.{0} = k.{0}", quote(k))).collect();
-    format!(
-        "(SELECT k.pk AS \"~pk\", r.* FROM ({}) AS k(pk) CROSS JOIN LATERAL jsonb_populate_record(NULL::public.{t}, k.pk) r) k
-         LEFT JOIN public.{t} t ON {}",
-        parts.join(" UNION "),
-        on.join(" AND "),
-        t = quote(&table.name),
-    )
-}
-
-async fn create_stage(replica: &Client, stage: &str, table: &Table) -> Result<(), Fault> {
-    let columns: Vec<String> = table.columns.iter().map(|c| format!("{} {}", quote(&c.name), c.stage_type())).collect();
-    replica
-        .batch_execute(&format!(
-            "DROP TABLE IF EXISTS {stage}; CREATE TEMP TABLE {} (\"~n\" bigint GENERATED ALWAYS AS IDENTITY, \"~pk\" jsonb, \
-             \"~live\" boolean, \"~state\" text, \"~new\" boolean NOT NULL DEFAULT false, {})",
-            stage.trim_start_matches("pg_temp."),
-            columns.join(", ")
-        ))
-        .await
-        .map_err(on_replica)
-}
-
-/// Copies the rows of `source` into the stage, byte for byte.
-async fn copy(
-    master: &Transaction<'_>,
-    replica: &Client,
-    table: &Table,
-    source: &str,
-    whole: bool,
-    stage: &str,
-) -> Result<u64, Fault> {
-    let keys: BTreeSet<&str> = table.key.iter().map(String::as_str).collect();
-    let row = if whole { "s" } else { "t" };
-    let mut selected = vec![];
-    let mut unmapped = vec!["NULL".to_owned()];
-    let mut joins = String::new();
-    for (place, column) in table.columns.iter().enumerate() {
-        let name = quote(&column.name);
-        if column.mapped_user {
-            let users = format!("u{place}");
-            let of = format!("{row}.{name}");
-            joins = format!("{joins} LEFT JOIN users {users} ON {users}.id = {of}");
-            unmapped.push(format!("CASE WHEN {of} IS NOT NULL AND {users}.text_id IS NULL THEN 'unmapped user' END"));
-            selected.push(format!("{users}.text_id"));
-        } else if !whole && keys.contains(column.name.as_str()) {
-            selected.push(format!("k.{name}"));
-        } else {
-            selected.push(format!("{row}.{name}"));
-        }
-    }
-    let mapping = if joins.is_empty() { String::new() } else { user_mapping(master).await? };
-    let key: Vec<String> = table.key.iter().map(|k| format!("{}, s.{}", escape_literal(k), quote(k))).collect();
-    let (pk, live, from) = if whole {
-        (format!("jsonb_build_object({})", key.join(", ")), "true".to_owned(), format!("{source} s"))
-    } else {
-        ("k.\"~pk\"".to_owned(), format!("t.{} IS NOT NULL", quote(&table.key[0])), source.to_owned())
-    };
-    let query = format!(
-        "COPY ({mapping} SELECT {pk}, {live}, coalesce({}), {} FROM {from}{joins}) TO STDOUT",
-        unmapped.join(", "),
-        selected.join(", "),
-    );
-    let names: Vec<String> = table.columns.iter().map(|c| quote(&c.name)).collect();
-    let into = format!("COPY {stage} (\"~pk\", \"~live\", \"~state\", {}) FROM STDIN", names.join(", "));
-    reach!("copy.before");
-    let mut read = pin!(master.copy_out(&query).await.map_err(on_master)?);
-    let mut write = pin!(replica.copy_in::<_, bytes::Bytes>(&into).await.map_err(on_replica)?);
-    while let Some(chunk) = read.try_next().await.map_err(on_master)? {
-        write.feed(chunk).await.map_err(on_replica)?;
-    }
-    let rows = write.finish().await.map_err(on_replica)?;
-    reach!("copy.after");
-    Ok(rows)
-}
-
-/// The one text id of each user; a user with several has none, unless exactly one is the code assistant's.
-async fn user_mapping(master: &Transaction<'_>) -> Result<String, Fault> {
-    let found =
-        master.query_one("SELECT to_regclass('public.user_id_mapping') IS NOT NULL", &[]).await.map_err(on_master)?;
-    Ok(if found.get(0) {
-        "WITH users AS (
-             SELECT m.uuid_id AS id, CASE WHEN count(*) = 1 THEN min(m.text_id)
-                 WHEN count(*) FILTER (WHERE m.service = 'robbie-code') = 1
-                 THEN min(m.text_id) FILTER (WHERE m.service = 'robbie-code') END AS text_id
-             FROM public.user_id_mapping m GROUP BY m.uuid_id)"
-            .into()
-    } else {
-        "WITH users (id, text_id) AS (SELECT NULL::uuid, NULL::text WHERE false)".into()
-    })
 }
 
 /// Tells the master how far this replica is, so that it may forget; a master that cannot be written is told later.

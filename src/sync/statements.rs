@@ -1,7 +1,7 @@
 //! The SQL with which staged rows are taken into one table. Names come from the catalog and are quoted; nothing else varies.
 //!
-//! In a stage `s`: `~pk` is the key as JSON, `~live` says whether the master has the row, `~state` why it is left alone
-//! (NULL: take it), `~new` that it was inserted just now.
+//! In a stage `s`: `~live` says whether the master has the row, `~state` why it is left alone (NULL: take it), `~new` that it
+//! was inserted just now. Its key as JSON is made where it is needed: where nothing was edited that is nowhere.
 
 use super::pull::Staged;
 use super::tables::{Column, Reference, Table};
@@ -18,6 +18,7 @@ pub struct Statements<'a> {
     target: String,
     literal: String,
     same_key: String,
+    pk: String,
 }
 
 impl<'a> Statements<'a> {
@@ -25,13 +26,18 @@ impl<'a> Statements<'a> {
     pub fn new(staged: &'a Staged<'_>) -> Self {
         let table = staged.table;
         let same_key: Vec<String> =
-            key_columns(table).map(|c| format!("t.{} = {}", quote(&c.name), c.staged())).collect();
+            table.key_columns().map(|c| format!("t.{} = {}", quote(&c.name), c.staged())).collect();
+        let pk: Vec<String> = table
+            .key_columns()
+            .map(|c| format!("{}, s.{}::{}", escape_literal(&c.name), quote(&c.name), c.local_type))
+            .collect();
         Self {
             table,
             stage: &staged.stage,
             target: table.target(),
             literal: escape_literal(&table.name),
             same_key: same_key.join(" AND "),
+            pk: format!("jsonb_build_object({})", pk.join(", ")),
         }
     }
 
@@ -76,10 +82,9 @@ impl<'a> Statements<'a> {
             )
         } else {
             format!(
-                "INSERT INTO {} (\"~pk\", \"~live\", {}) SELECT jsonb_build_object({}), false, {} {absent}",
+                "INSERT INTO {} (\"~live\", {}) SELECT false, {} {absent}",
                 self.stage,
                 names.join(", "),
-                key.join(", "),
                 values.join(", ")
             )
         }
@@ -108,6 +113,19 @@ impl<'a> Statements<'a> {
             stamp.staged(),
             self.differs(false)
         ))
+    }
+    /// Locks the parents of what is to be taken: they stay until the end of the transaction.
+    pub fn hold_parents(&self, reference: &Reference) -> String {
+        let of = |columns: &[String]| columns.iter().map(|c| format!("p.{}", quote(c))).collect::<Vec<_>>().join(", ");
+        let values: Vec<String> = reference.columns.iter().map(|c| self.staged_value(c)).collect();
+        let columns = of(&reference.parent_columns);
+        format!(
+            "SELECT 1 FROM public.{} p WHERE ({columns}) IN (SELECT {} FROM {} s WHERE s.\"~live\" AND s.\"~state\" IS NULL) \
+             ORDER BY {columns} FOR KEY SHARE OF p",
+            quote(&reference.parent),
+            values.join(", "),
+            self.stage
+        )
     }
     /// Leaves rows alone whose parent is not here.
     pub fn leave_orphans(&self, reference: &Reference) -> String {
@@ -142,31 +160,33 @@ impl<'a> Statements<'a> {
     fn staged_value(&self, name: &str) -> String {
         self.table.columns.iter().find(|c| c.name == name).map_or_else(|| format!("s.{}", quote(name)), Column::staged)
     }
-    /// Step 1: inserts what is not here; `one` restricts it to the row `$1`.
-    pub fn insert(&self, one: bool) -> String {
+    /// Inserts what is not here; `one` restricts it to the stage's rows `$1`, `noted` has the stage say which they were.
+    pub fn insert(&self, one: bool, noted: bool) -> String {
         let keys: Vec<String> = self.table.key.iter().map(|k| quote(k)).collect();
-        format!(
-            "WITH fresh AS (
-                 INSERT INTO {target} AS x ({}) OVERRIDING SYSTEM VALUE
-                 SELECT {} FROM {stage} s
-                 WHERE s.\"~live\" AND s.\"~state\" IS NULL {}
-                   AND NOT EXISTS (SELECT 1 FROM {target} t WHERE {})
-                   AND NOT EXISTS (SELECT 1 FROM robbie_sync.entry e WHERE e.tbl = {tbl} AND e.pk = s.\"~pk\" AND {OPEN})
-                   AND NOT EXISTS (SELECT 1 FROM robbie_sync.base b WHERE b.tbl = {tbl} AND b.pk = s.\"~pk\")
-                 ON CONFLICT ({}) DO NOTHING RETURNING x.*)
-             UPDATE {stage} s SET \"~new\" = true FROM fresh t WHERE {}",
+        let insert = format!(
+            "INSERT INTO {target} AS x ({}) OVERRIDING SYSTEM VALUE
+             SELECT {} FROM {stage} s
+             WHERE s.\"~live\" AND s.\"~state\" IS NULL {}
+               AND NOT EXISTS (SELECT 1 FROM {target} t WHERE {})
+             ON CONFLICT ({}) DO NOTHING",
             self.names(""),
             self.staged_values(),
-            if one { "AND s.\"~n\" = $1" } else { "" },
+            only(one),
             self.same_key,
             keys.join(", "),
-            self.same_key,
             target = self.target,
             stage = self.stage,
-            tbl = self.literal,
-        )
+        );
+        if noted {
+            format!(
+                "WITH fresh AS ({insert} RETURNING x.*) UPDATE {} s SET \"~new\" = true FROM fresh t WHERE {}",
+                self.stage, self.same_key
+            )
+        } else {
+            insert
+        }
     }
-    /// Step 2: locks the rows that are to change, in the order of their keys.
+    /// Locks the rows that are to change, in the order of their keys.
     pub fn lock(&self) -> [String; 2] {
         let order: Vec<String> = self.table.key.iter().map(|k| format!("t.{}", quote(k))).collect();
         let locked = |condition: String, strength: &str| {
@@ -183,18 +203,20 @@ impl<'a> Statements<'a> {
             locked("NOT s.\"~live\"".into(), "UPDATE"),
         ]
     }
-    /// Step 3: leaves alone what was edited here. A row that already is as the master has it is not edited any more.
-    pub fn leave_edited(&self) -> Vec<String> {
-        let (stage, tbl) = (self.stage, &self.literal);
+    /// Leaves alone what was edited here. A row that already is as the master has it is not edited any more.
+    pub fn leave_edited(&self) -> [String; 3] {
+        let (stage, tbl, pk) = (self.stage, &self.literal, &self.pk);
         let ignored: Vec<String> =
             self.table.columns.iter().filter(|c| c.ignored).map(|c| escape_literal(&c.name)).collect();
         let ignored = format!("ARRAY[{}]::text[]", ignored.join(", "));
-        let open = format!("SELECT 1 FROM robbie_sync.entry e WHERE e.tbl = {tbl} AND e.pk = s.\"~pk\" AND {OPEN}");
-        vec![
-            format!("UPDATE {stage} s SET \"~state\" = 'unsent entry' WHERE s.\"~state\" IS NULL AND EXISTS ({open})"),
+        [
+            format!(
+                "UPDATE {stage} s SET \"~state\" = 'unsent entry' FROM robbie_sync.entry e
+                 WHERE e.tbl = {tbl} AND e.pk = {pk} AND {OPEN} AND s.\"~state\" IS NULL"
+            ),
             format!(
                 "DELETE FROM robbie_sync.base b USING {stage} s LEFT JOIN {} t ON {}
-                 WHERE b.tbl = {tbl} AND b.pk = s.\"~pk\" AND s.\"~state\" IS NULL AND NOT s.\"~new\"
+                 WHERE b.tbl = {tbl} AND b.pk = {pk} AND s.\"~state\" IS NULL AND NOT s.\"~new\"
                    AND pg_visible_in_snapshot(b.xid, pg_current_snapshot()) AND (
                      (s.\"~live\" AND t.{key} IS NOT NULL AND (NOT {}
                          OR (b.image IS NOT NULL AND (to_jsonb(t) - {ignored}) = (b.image - {ignored}))))
@@ -206,25 +228,36 @@ impl<'a> Statements<'a> {
             ),
             format!(
                 "UPDATE {stage} s SET \"~state\" = 'local edit that was never queued' FROM robbie_sync.base b
-                 WHERE b.tbl = {tbl} AND b.pk = s.\"~pk\" AND s.\"~state\" IS NULL"
-            ),
-            // A local delete that came between our look and our insert: the row goes again.
-            format!(
-                "DELETE FROM {} t USING {stage} s WHERE {} AND s.\"~new\" AND s.\"~state\" IS NOT NULL",
-                self.target, self.same_key
+                 WHERE b.tbl = {tbl} AND b.pk = {pk} AND s.\"~state\" IS NULL"
             ),
         ]
     }
-    /// A row that needed no change was not locked: an edit of it since step 3 is seen together with its note.
-    fn not_edited_meanwhile(&self) -> String {
-        let tbl = &self.literal;
+    /// A local delete that came between our look and our insert: the row goes again.
+    pub fn take_back(&self) -> String {
         format!(
-            "NOT EXISTS (SELECT 1 FROM robbie_sync.base b WHERE b.tbl = {tbl} AND b.pk = s.\"~pk\") \
-             AND NOT EXISTS (SELECT 1 FROM robbie_sync.entry e WHERE e.tbl = {tbl} AND e.pk = s.\"~pk\" AND {OPEN})"
+            "DELETE FROM {} t USING {} s WHERE {} AND s.\"~new\" AND s.\"~state\" IS NOT NULL",
+            self.target, self.stage, self.same_key
         )
     }
-    /// Step 4: updates what differs; `again` also what was just inserted and changed by a trigger since.
-    pub fn update(&self, one: bool, again: bool) -> Option<String> {
+    /// Whether a row that is to be taken, or was, is edited here.
+    pub fn is_edited(&self) -> String {
+        let (stage, tbl, pk) = (self.stage, &self.literal, &self.pk);
+        format!(
+            "SELECT EXISTS (SELECT 1 FROM {stage} s JOIN robbie_sync.base b ON b.tbl = {tbl} AND b.pk = {pk} WHERE s.\"~state\" IS NULL)
+                 OR EXISTS (SELECT 1 FROM {stage} s JOIN robbie_sync.entry e ON e.tbl = {tbl} AND e.pk = {pk} AND {OPEN} \
+                            WHERE s.\"~state\" IS NULL)"
+        )
+    }
+    /// A row that needed no change was not locked: an edit of it since step 3 is seen together with its note.
+    fn not_edited_meanwhile(&self) -> String {
+        let (tbl, pk) = (&self.literal, &self.pk);
+        format!(
+            " AND NOT EXISTS (SELECT 1 FROM robbie_sync.base b WHERE b.tbl = {tbl} AND b.pk = {pk}) \
+             AND NOT EXISTS (SELECT 1 FROM robbie_sync.entry e WHERE e.tbl = {tbl} AND e.pk = {pk} AND {OPEN})"
+        )
+    }
+    /// Updates what differs. `guarded`: only what is not edited here at this moment.
+    pub fn update(&self, one: bool, guarded: bool) -> Option<String> {
         let set: Vec<String> = self
             .table
             .columns
@@ -234,15 +267,14 @@ impl<'a> Statements<'a> {
             .collect();
         (!set.is_empty()).then(|| {
             format!(
-                "UPDATE {} t SET {} FROM {} s WHERE s.\"~live\" AND s.\"~state\" IS NULL {} {} AND {} AND {} AND {}",
+                "UPDATE {} t SET {} FROM {} s WHERE s.\"~live\" AND s.\"~state\" IS NULL {} AND {} AND {}{}",
                 self.target,
                 set.join(", "),
                 self.stage,
-                if again { "" } else { "AND NOT s.\"~new\"" },
-                if one { "AND s.\"~n\" = $1" } else { "" },
+                only(one),
                 self.same_key,
                 self.differs(true),
-                self.not_edited_meanwhile()
+                if guarded { self.not_edited_meanwhile() } else { String::new() }
             )
         })
     }
@@ -275,36 +307,43 @@ impl<'a> Statements<'a> {
             stage = self.stage,
         )
     }
-    /// Step 4, rows that are gone on the master.
-    pub fn delete(&self) -> String {
+    /// Deletes what is gone on the master.
+    pub fn delete(&self, guarded: bool) -> String {
         format!(
-            "DELETE FROM {} t USING {} s WHERE {} AND NOT s.\"~live\" AND s.\"~state\" IS NULL AND {}",
+            "DELETE FROM {} t USING {} s WHERE {} AND NOT s.\"~live\" AND s.\"~state\" IS NULL{}",
             self.target,
             self.stage,
             self.same_key,
-            self.not_edited_meanwhile()
+            if guarded { self.not_edited_meanwhile() } else { String::new() }
         )
     }
-    /// Notes what was left alone, and forgets what was taken.
-    pub fn note_deferred(&self, snapshot: &str) -> [String; 2] {
-        [
-            format!(
-                "DELETE FROM robbie_sync.deferred d USING {} s WHERE d.tbl = {} AND d.pk = s.\"~pk\" AND s.\"~state\" IS NULL",
-                self.stage, self.literal
-            ),
-            format!(
-                "INSERT INTO robbie_sync.deferred AS d (tbl, pk, reason, snapshot)
-                 SELECT DISTINCT ON (s.\"~pk\") {}, s.\"~pk\", s.\"~state\", {}::pg_snapshot FROM {} s WHERE s.\"~state\" IS NOT NULL
-                 ON CONFLICT (tbl, pk) DO UPDATE SET reason = excluded.reason, snapshot = excluded.snapshot
-                 WHERE d.reason IS DISTINCT FROM excluded.reason",
-                self.literal,
-                escape_literal(snapshot),
-                self.stage
-            ),
-        ]
+    /// How many rows were left alone.
+    pub fn count_left(&self) -> String {
+        format!("SELECT count(*) FROM {} s WHERE s.\"~state\" IS NOT NULL", self.stage)
+    }
+    /// Forgets that rows were put off which are taken now.
+    pub fn forget_deferred(&self) -> String {
+        format!(
+            "DELETE FROM robbie_sync.deferred d USING {} s WHERE d.tbl = {} AND d.pk = {} AND s.\"~state\" IS NULL",
+            self.stage, self.literal, self.pk
+        )
+    }
+    /// Notes what was left alone.
+    pub fn note_deferred(&self, snapshot: &str) -> String {
+        format!(
+            "INSERT INTO robbie_sync.deferred AS d (tbl, pk, reason, snapshot)
+             SELECT DISTINCT ON (k.pk) {}, k.pk, s.\"~state\", {}::pg_snapshot
+             FROM {} s CROSS JOIN LATERAL (SELECT {}) k(pk) WHERE s.\"~state\" IS NOT NULL
+             ON CONFLICT (tbl, pk) DO UPDATE SET reason = excluded.reason, snapshot = excluded.snapshot
+             WHERE d.reason IS DISTINCT FROM excluded.reason",
+            self.literal,
+            escape_literal(snapshot),
+            self.stage,
+            self.pk
+        )
     }
 }
 
-fn key_columns(table: &Table) -> impl Iterator<Item = &Column> {
-    table.key.iter().filter_map(|k| table.columns.iter().find(|c| &c.name == k))
+fn only(one: bool) -> &'static str {
+    if one { "AND s.ctid = ANY ($1)" } else { "" }
 }

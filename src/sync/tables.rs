@@ -14,6 +14,8 @@ pub struct Column {
     pub local_type: String,
     /// Its type on the master.
     pub master_type: String,
+    /// Whether JSON carries a value of its type on the master as one scalar.
+    pub plain: bool,
     /// Whether two values of its type here can be compared; otherwise their texts are.
     pub comparable: bool,
     /// Whether the master holds a user's uuid where the replica holds their text id.
@@ -73,6 +75,10 @@ impl Table {
     pub fn target(&self) -> String {
         format!("public.{}", quote(&self.name))
     }
+    /// The columns of its key that can be written.
+    pub fn key_columns(&self) -> impl Iterator<Item = &Column> {
+        self.key.iter().filter_map(|k| self.columns.iter().find(|c| &c.name == k))
+    }
 }
 
 /// The synced tables, parents first, the references among the tables here, and what cannot be synced and why.
@@ -89,16 +95,26 @@ pub struct Tables {
 #[derive(Debug, Default)]
 struct OneSide {
     key: Vec<(i32, String)>,
-    columns: Vec<(String, String, bool, bool)>,
+    columns: Vec<Found>,
 }
 
-/// The columns of the tables `$1`: type, place in the key, whether computed, whether comparable.
+#[derive(Debug)]
+struct Found {
+    name: String,
+    type_name: String,
+    generated: bool,
+    comparable: bool,
+    plain: bool,
+}
+
+/// The columns of the tables `$1`: type, place in the key, whether computed, whether comparable, whether a JSON scalar.
 const COLUMNS: &str = "
     SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod),
            coalesce(array_position(robbie_sync.key_columns(c.oid), a.attname::text), 0), a.attgenerated <> '',
            coalesce(b.typtype IN ('e', 'r', 'm') OR b.oid IN ('varchar'::regtype, 'bpchar'::regtype) OR EXISTS (
                SELECT 1 FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
-               WHERE m.amname = 'btree' AND o.opcdefault AND o.opcintype = b.oid), false)
+               WHERE m.amname = 'btree' AND o.opcdefault AND o.opcintype = b.oid), false),
+           d.typcategory NOT IN ('A', 'C') AND d.oid NOT IN ('json'::regtype, 'jsonb'::regtype)
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -182,7 +198,7 @@ fn by_table(rows: &[tokio_postgres::Row]) -> BTreeMap<String, OneSide> {
         if place > 0 {
             table.key.push((place, name.clone()));
         }
-        table.columns.push((name, type_name, row.get(4), row.get(5)));
+        table.columns.push(Found { name, type_name, generated: row.get(4), comparable: row.get(5), plain: row.get(6) });
     }
     for table in tables.values_mut() {
         table.key.sort();
@@ -209,19 +225,28 @@ fn joined(
     let columns: Vec<Column> = ours
         .columns
         .iter()
-        .filter(|(_, _, generated, _)| !generated)
-        .filter_map(|(column, local_type, _, comparable)| {
-            let (_, master_type, _, _) = theirs.columns.iter().find(|(c, ..)| c == column)?;
+        .filter(|c| !c.generated)
+        .filter_map(|c| {
+            let there = theirs.columns.iter().find(|t| t.name == c.name)?;
             Some(Column {
-                name: column.clone(),
-                local_type: local_type.clone(),
-                master_type: master_type.clone(),
-                comparable: *comparable,
-                mapped_user: local_type != "uuid" && users.contains(&(name.to_owned(), column.clone())),
-                ignored: derived.contains(column) || stamps.contains(column),
+                name: c.name.clone(),
+                local_type: c.type_name.clone(),
+                master_type: there.type_name.clone(),
+                plain: there.plain,
+                comparable: c.comparable,
+                mapped_user: c.type_name != "uuid" && users.contains(&(name.to_owned(), c.name.clone())),
+                ignored: derived.contains(&c.name) || stamps.contains(&c.name),
             })
         })
         .collect();
+    if !ours.key.iter().all(|(_, k)| columns.iter().any(|c| &c.name == k)) {
+        return Err(format!("table {name} has a computed column in its primary key: it is not synced"));
+    }
+    if columns.iter().any(|c| c.mapped_user && ours.key.iter().any(|(_, k)| k == &c.name)) {
+        return Err(format!(
+            "table {name} has a user in its primary key, whom the two sides call otherwise: it is not synced"
+        ));
+    }
     let stamp = stamps.iter().find(|s| columns.iter().any(|c| &c.name == *s && c.local_type.starts_with("timestamp")));
     Ok(Table {
         name: name.to_owned(),
@@ -276,6 +301,7 @@ mod tests {
             name: "n".into(),
             local_type: "character varying(5)".into(),
             master_type: "text".into(),
+            plain: true,
             comparable: true,
             mapped_user: false,
             ignored: false,
