@@ -45,7 +45,7 @@ fn changed_keys(table: &Table, since: Option<&str>, remapped: bool, again: &[Str
         parts.push(keys_of(
             table,
             "c.pk",
-            &format!("robbie_sync.changelog c"),
+            "robbie_sync.changelog c",
             &format!("c.tbl = {literal} AND c.pk IS NOT NULL AND {}", window(since)),
         ));
         let users: Vec<&str> =
