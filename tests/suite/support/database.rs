@@ -2,7 +2,7 @@
 
 use super::proxy::{Proxy, Upstream};
 use super::servers;
-use robbie_console::embedded::Cluster;
+use robbie_console::embedded::{Cluster, Home, Servers};
 use robbie_console::postgres::{Link, Pair, Side, Target};
 use robbie_console::schema::{self, Mode, Schema};
 use robbie_console::settings::Environment;
@@ -17,6 +17,7 @@ pub struct TestPair {
     pub master: Target,
     /// The replica's.
     pub replica: Target,
+    home: Home,
 }
 
 impl TestPair {
@@ -62,7 +63,7 @@ impl TestPair {
     }
     /// The database of a side, as the superuser.
     pub fn superuser(&self, side: Side) -> Target {
-        let mut target = superuser(side);
+        let mut target = superuser(&self.home, side);
         target.config.dbname(self.target(side).config.get_dbname().unwrap());
         target
     }
@@ -72,7 +73,7 @@ impl Drop for TestPair {
     fn drop(&mut self) {
         let drops = [Side::Master, Side::Replica].map(|side| {
             let name = self.target(side).config.get_dbname().unwrap().to_owned();
-            (superuser(side), format!("drop database if exists {name} with (force)"))
+            (superuser(&self.home, side), format!("drop database if exists {name} with (force)"))
         });
         // The test's own runtime is ending, and must not be waited on from inside. What fails here is removed with
         // the servers.
@@ -95,8 +96,10 @@ impl Drop for TestPair {
 
 /// Two databases with nothing in them but pgvector, owned by the ordinary role.
 pub async fn bare_pair() -> TestPair {
-    let (master, replica) = tokio::join!(create(Side::Master, "template1"), create(Side::Replica, "template1"));
-    TestPair { master, replica }
+    let servers = servers();
+    let (master, replica) =
+        tokio::join!(create(servers, Side::Master, "template1"), create(servers, Side::Replica, "template1"));
+    TestPair { master, replica, home: servers.home().clone() }
 }
 
 /// Two databases with all migrations applied: the unified schema on the master, Smart Robbie on the replica.
@@ -104,15 +107,26 @@ pub async fn bare_pair() -> TestPair {
 /// They are copies of databases that are migrated once in a run.
 pub async fn pair() -> TestPair {
     static TEMPLATES: OnceCell<(String, String)> = OnceCell::const_new();
+    let servers = servers();
+    let names = async || {
+        let (master, replica) = tokio::join!(migrated(servers, Side::Master), migrated(servers, Side::Replica));
+        (master.database().to_owned(), replica.database().to_owned())
+    };
+    let (master, replica) = TEMPLATES.get_or_init(names).await;
     let (master, replica) =
-        TEMPLATES.get_or_init(async || tokio::join!(migrated(Side::Master), migrated(Side::Replica))).await;
-    let (master, replica) = tokio::join!(create(Side::Master, master), create(Side::Replica, replica));
-    TestPair { master, replica }
+        tokio::join!(create(servers, Side::Master, master), create(servers, Side::Replica, replica));
+    TestPair { master, replica, home: servers.home().clone() }
 }
 
-/// Creates a database with all migrations applied, and returns its name. Nobody is connected to it.
-async fn migrated(side: Side) -> String {
-    let target = create(side, "template1").await;
+/// Two databases with all migrations applied on servers of the test's own.
+pub async fn pair_on(servers: &Servers) -> TestPair {
+    let (master, replica) = tokio::join!(migrated(servers, Side::Master), migrated(servers, Side::Replica));
+    TestPair { master, replica, home: servers.home().clone() }
+}
+
+/// Creates a database with all migrations applied. Nobody is connected to it.
+async fn migrated(servers: &Servers, side: Side) -> Target {
+    let target = create(servers, side, "template1").await;
     let (mut client, connection) = target.config.connect(NoTls).await.unwrap();
     let migration = async move {
         schema::migrate(&mut client, side, Schema::of(side), Mode::Apply)
@@ -122,24 +136,23 @@ async fn migrated(side: Side) -> String {
     };
     let ((), ended) = tokio::join!(migration, connection);
     ended.unwrap();
-    target.config.get_dbname().unwrap().to_owned()
+    target
 }
 
 /// Creates a database on the server of `side` as a copy of `template`.
-async fn create(side: Side, template: &str) -> Target {
+async fn create(servers: &Servers, side: Side, template: &str) -> Target {
     let name = format!("t_{}", uuid::Uuid::new_v4().simple());
-    let client = connect(&superuser(side)).await;
+    let client = connect(&superuser(servers.home(), side)).await;
     let statement = format!("create database {name} template {template} owner robbie strategy wal_log");
     client.batch_execute(&statement).await.unwrap();
-    let servers = servers();
     let mut target = if side == Side::Master { servers.master.clone() } else { servers.replica.clone() };
     target.config.dbname(&name);
     target
 }
 
 /// The server of a side, as the superuser and in a database that is nobody's template.
-fn superuser(side: Side) -> Target {
-    let mut target = Cluster::of(servers().home(), side).superuser().unwrap();
+fn superuser(home: &Home, side: Side) -> Target {
+    let mut target = Cluster::of(home, side).superuser().unwrap();
     target.config.dbname("postgres");
     target
 }

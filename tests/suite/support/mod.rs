@@ -24,5 +24,5 @@ mod database;
 mod home;
 pub mod proxy;
 
-pub use database::{TestPair, bare_pair, connect, pair};
+pub use database::{TestPair, bare_pair, connect, pair, pair_on};
 pub use home::{Folder, command, folder, home_in, robbie, servers, user_home};

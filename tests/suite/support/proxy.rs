@@ -137,6 +137,11 @@ impl Proxy {
     pub fn cut_after(&self, direction: Direction, bytes: usize) {
         self.shared.plans.lock().unwrap().bytes = Some((direction, bytes));
     }
+    /// Plans no cut any more.
+    pub fn cut_nothing(&self) {
+        let mut plans = self.shared.plans.lock().unwrap();
+        (plans.commit, plans.bytes) = (None, None);
+    }
     /// How many connections were cut by plan.
     pub fn cuts(&self) -> usize {
         self.shared.plans.lock().unwrap().cuts

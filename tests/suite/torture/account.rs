@@ -54,13 +54,18 @@ impl Account {
 
     /// Some edits here, each with its entry in the same transaction.
     pub async fn write_here(&mut self, draw: &mut Draw, edits: u64) {
+        self.try_here(draw, edits).await.unwrap_or_else(|e| panic!("a local write failed: {e:?}"));
+    }
+    /// Some edits here, if the server is there.
+    pub async fn try_here(&mut self, draw: &mut Draw, edits: u64) -> Result<(), tokio_postgres::Error> {
         for _ in 0..edits {
             let sql = self.local(draw);
             let sql = format!(
                 "with w(t, o, d) as ({sql}) insert into pending_sync (table_name, operation, data) select t, o, d from w"
             );
-            self.f.replica.batch_execute(&sql).await.unwrap_or_else(|e| panic!("a local write failed: {sql}: {e:?}"));
+            self.f.replica.batch_execute(&sql).await?;
         }
+        Ok(())
     }
     fn local(&mut self, draw: &mut Draw) -> String {
         self.n += 1;
@@ -86,6 +91,10 @@ impl Account {
     }
     /// Some edits on the master.
     pub async fn write_there(&mut self, draw: &mut Draw, edits: u64) {
+        self.try_there(draw, edits).await.unwrap();
+    }
+    /// Some edits on the master, if it is there.
+    pub async fn try_there(&mut self, draw: &mut Draw, edits: u64) -> Result<(), tokio_postgres::Error> {
         for _ in 0..edits {
             self.n += 1;
             let (n, chat) = (self.n, shared(draw.below(SHARED)));
@@ -98,8 +107,9 @@ impl Account {
                 ),
                 _ => format!("update code_conversations set title = 'r{n}' where id = '{chat}'"),
             };
-            self.f.master.batch_execute(&sql).await.unwrap_or_else(|e| panic!("{sql}: {e:?}"));
+            self.f.master.batch_execute(&sql).await?;
         }
+        Ok(())
     }
 
     /// Runs cycles, as an engine would, until all is settled and both sides are at rest.

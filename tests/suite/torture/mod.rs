@@ -5,7 +5,9 @@
 #![allow(dead_code, reason = "what one subject needs, another may not")]
 
 pub mod account;
+mod commits;
 mod faults;
+mod kills;
 mod partitions;
 
 /// How many rounds of a subject: `sample` in every run of the suite, `full` where it was asked for.
