@@ -2,10 +2,10 @@
 
 use super::account::Account;
 use super::{Draw, seed, size};
+use crate::support::proxy::Lost;
 use crate::sync::fixture::Fixture;
 use robbie_console::postgres::{Pair, Side};
 use robbie_console::sync::{self, CycleOptions};
-use crate::support::proxy::Lost;
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
