@@ -1,14 +1,19 @@
 //! `robbie sync`: the engine without the console, once or until it is stopped.
 
 use super::{Exit, Invocation, output, targets};
+use crate::metrics::{self, Exporter, Source};
 use crate::postgres::{Fault, Kind, Pair, Side, Target};
 use crate::settings;
-use crate::sync::{self, CycleOptions, CycleReport, Engine, EngineHandle, EngineOptions, EngineStatus};
+use crate::sync::figures::{Figures, Percentiles};
+use crate::sync::{self, CycleOptions, CycleReport, Done, Engine, EngineHandle, EngineOptions, EngineStatus};
 use clap::Args;
+use futures_util::future::join_all;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// Arguments of `robbie sync`.
@@ -26,6 +31,9 @@ pub struct SyncArgs {
     /// Only take the master's changes.
     #[arg(long)]
     pub pull_only: bool,
+    /// Serve figures for Prometheus at http://ADDR/metrics, such as 127.0.0.1:9187.
+    #[arg(long, value_name = "ADDR", conflicts_with = "once")]
+    pub metrics: Option<String>,
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
@@ -33,17 +41,45 @@ fn interval(text: &str) -> Result<Duration, String> {
 }
 
 /// One line of `--json`: a cycle of one replica, or why there was none.
-#[derive(Serialize)]
+#[derive(Clone, Copy, Serialize)]
 struct Line<'a> {
     replica: &'a str,
     #[serde(flatten)]
     cycle: Option<&'a CycleReport>,
+    #[serde(flatten)]
+    figures: Option<Telling>,
     #[serde(skip_serializing_if = "Option::is_none")]
     held_by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     asked: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a Fault>,
+}
+
+/// What a line says of all cycles until now.
+#[derive(Clone, Copy, Serialize)]
+struct Telling {
+    push_lag: Option<Percentiles>,
+    pull_lag: Option<Percentiles>,
+    cycles_ok: u64,
+    cycles_failed: u64,
+}
+
+impl Telling {
+    fn of(figures: &Figures) -> Self {
+        Self {
+            push_lag: figures.push_lag.percentiles(),
+            pull_lag: figures.pull_lag.percentiles(),
+            cycles_ok: figures.cycles_ok,
+            cycles_failed: figures.cycles_failed,
+        }
+    }
+}
+
+impl<'a> Line<'a> {
+    fn of(replica: &'a str) -> Self {
+        Self { replica, cycle: None, figures: None, held_by: None, asked: None, error: None }
+    }
 }
 
 /// Runs it.
@@ -79,7 +115,7 @@ async fn work(args: &SyncArgs, invocation: &Invocation) -> Result<Exit, Fault> {
         push: !args.pull_only,
         pull: !args.push_only,
     };
-    until_stopped(&pairs, &options, invocation.json).await
+    until_stopped(&pairs, &options, args.metrics.as_deref(), invocation.json).await
 }
 
 fn pair(master: &Target, replica: &Target) -> Pair {
@@ -90,7 +126,7 @@ async fn once(args: &SyncArgs, pairs: &[(String, Pair)], json: bool) -> Result<E
     let mut worst = Exit::Done;
     for (name, pair) in pairs {
         let options = CycleOptions { push: !args.pull_only, pull: !args.push_only, ..CycleOptions::default() };
-        let line = Line { replica: name, cycle: None, held_by: None, asked: None, error: None };
+        let line = Line::of(name);
         let exit = match sync::cycle(pair, options).await {
             Ok(report) => {
                 say(&Line { cycle: Some(&report), ..line }, json)?;
@@ -116,53 +152,105 @@ async fn once(args: &SyncArgs, pairs: &[(String, Pair)], json: bool) -> Result<E
     Ok(worst)
 }
 
-async fn until_stopped(pairs: &[(String, Pair)], options: &EngineOptions, json: bool) -> Result<Exit, Fault> {
+async fn until_stopped(
+    pairs: &[(String, Pair)],
+    options: &EngineOptions,
+    metrics: Option<&str>,
+    json: bool,
+) -> Result<Exit, Fault> {
     let signals = |kind| signal(kind).map_err(|e| Fault::new(Kind::Local, "signals cannot be heard").because(e));
     let (mut terminate, mut interrupt) = (signals(SignalKind::terminate())?, signals(SignalKind::interrupt())?);
+    // The address first: a port that is taken is said before anything is synced.
+    let listener = match metrics {
+        Some(address) => Some(metrics::listen(address).await?),
+        None => None,
+    };
     let engines: Vec<EngineHandle> =
         pairs.iter().map(|(_, pair)| Engine::start(pair.clone(), options.clone())).collect();
+    let sources = pairs.iter().zip(&engines).map(|((replica, pair), engine)| Source {
+        replica: replica.clone(),
+        pair: pair.clone(),
+        status: engine.status(),
+    });
+    let exporter = listener.map(|listener| Exporter::start(listener, sources.collect()));
     let mut told = JoinSet::new();
     for ((name, _), engine) in pairs.iter().zip(&engines) {
-        told.spawn(tell(name.clone(), engine.status(), json));
+        told.spawn(tell(name.clone(), engine.status(), engine.cycles(), json));
     }
-    let ended = tokio::select! {
-        _ = terminate.recv() => None,
-        _ = interrupt.recv() => None,
-        // Telling ends where another engine works already, and where stdout is gone.
-        ended = told.join_next() => ended,
+    let ended = loop {
+        tokio::select! {
+            _ = terminate.recv() => break None,
+            _ = interrupt.recv() => break None,
+            // Telling ends where another engine works already, and where stdout is gone. The other replicas go on.
+            Some(ended) = told.join_next() => match ended {
+                Ok(Ok(_)) if !told.is_empty() => {}
+                ended => break Some(ended),
+            },
+        }
     };
-    for engine in engines {
-        engine.stop().await;
+    engines.iter().for_each(EngineHandle::stop_soon);
+    let stopping = join_all(engines.into_iter().map(EngineHandle::stop));
+    tokio::select! {
+        _ = stopping => {}
+        // Whoever asks twice means now.
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
     }
+    drop(exporter);
     match ended {
         Some(Ok(ended)) => ended,
         _ => Ok(Exit::Done),
     }
 }
 
-/// Tells of cycles that did something, and of faults as they come and go.
-async fn tell(name: String, mut status: tokio::sync::watch::Receiver<EngineStatus>, json: bool) -> Result<Exit, Fault> {
-    let (mut cycle, mut fault) = (None, None);
+/// Tells of every cycle, and of faults as they come and go.
+async fn tell(
+    name: String,
+    mut status: watch::Receiver<EngineStatus>,
+    mut cycles: broadcast::Receiver<Done>,
+    json: bool,
+) -> Result<Exit, Fault> {
+    let (mut fault, mut probing) = (None, false);
+    let line = Line::of(&name);
     loop {
-        let now = status.borrow_and_update().clone();
-        let line = Line { replica: &name, cycle: None, held_by: None, asked: None, error: None };
-        if let Some(holder) = &now.held_by {
-            say(&Line { held_by: Some(holder), ..line }, json)?;
-            return Ok(Exit::Attention);
-        }
-        if now.fault != fault {
-            match &now.fault {
-                Some(fault) => output::note(format!("{name}: {fault}")),
-                None => output::note(format!("{name}: goes on")),
+        tokio::select! {
+            biased;
+            done = cycles.recv() => match done {
+                Ok(Ok(report)) => {
+                    let figures = Telling::of(&status.borrow().figures);
+                    if json || !report.is_idle() {
+                        say(&Line { cycle: Some(&report), figures: Some(figures), ..line }, json)?;
+                    }
+                }
+                Ok(Err(stopped)) if json => say(&Line { error: Some(&stopped), ..line }, json)?,
+                Ok(Err(_)) => {}
+                Err(RecvError::Lagged(missed)) => output::note(format!("{name}: {missed} cycles were not told")),
+                Err(RecvError::Closed) => return Ok(Exit::Done),
+            },
+            changed = status.changed() => {
+                if changed.is_err() {
+                    return Ok(Exit::Done);
+                }
+                let now = status.borrow_and_update().clone();
+                if let Some(holder) = &now.held_by {
+                    say(&Line { held_by: Some(holder), ..line }, json)?;
+                    return Ok(Exit::Attention);
+                }
+                if now.fault != fault {
+                    match &now.fault {
+                        Some(fault) => output::note(format!("{name}: {fault}")),
+                        None => output::note(format!("{name}: goes on")),
+                    }
+                    fault.clone_from(&now.fault);
+                }
+                if std::mem::replace(&mut probing, now.probing) != now.probing {
+                    output::note(if probing {
+                        format!("{name}: notifications do not come through (a pooler stands before a server?): it is asked every few seconds")
+                    } else {
+                        format!("{name}: notifications come through again")
+                    });
+                }
             }
-            fault.clone_from(&now.fault);
-        }
-        if let Some(report) = now.last_cycle.as_ref().filter(|r| cycle != Some(r.started_at)) {
-            cycle = Some(report.started_at);
-            say(&Line { cycle: Some(report), ..line }, json)?;
-        }
-        if status.changed().await.is_err() {
-            return Ok(Exit::Done);
         }
     }
 }
@@ -256,6 +344,7 @@ mod tests {
             pull: Some(PullReport::default()),
             faults: vec![],
             warnings: vec![],
+            clock_offset_s: None,
         }
     }
 
@@ -275,7 +364,7 @@ mod tests {
     #[test]
     fn a_line_of_json_is_one_line() {
         let r = report();
-        let line = Line { replica: "town", cycle: Some(&r), held_by: None, asked: None, error: None };
+        let line = Line { cycle: Some(&r), ..Line::of("town") };
         let text = serde_json::to_string(&line).unwrap();
         assert!(
             text.starts_with(r#"{"replica":"town","run_id":null,"started_at":"1970-01-01T00:00:00.000Z""#),

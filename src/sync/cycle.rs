@@ -1,9 +1,10 @@
 //! One cycle: a push, then a pull, then a row in `robbie_sync.run` if anything moved.
 
 use super::lock::{self, Asked, EngineLock};
+use super::look::{self, Look};
 use super::prune;
 use super::report::{CycleOptions, CycleReport, PushReport};
-use super::session::Sessions;
+use super::session::{self, Sessions};
 use super::{pull, push};
 use crate::postgres::{Fault, Kind, Pair, Side};
 use std::time::{Duration, Instant, SystemTime};
@@ -16,20 +17,21 @@ pub async fn cycle(pair: &Pair, options: CycleOptions) -> Result<CycleReport, Fa
         Asked::Taken(holder) => return Err(lock::taken(&holder)),
     };
     lock.beat().await?;
-    Worker::new(pair.clone()).cycle(&options).await
+    Worker::new(pair.clone(), &lock).cycle(&options).await
 }
 
 /// What runs cycles one after the other and keeps its sessions between them. Its owner holds the engine lock.
 pub struct Worker {
     pair: Pair,
+    lock_pid: i32,
     sessions: Option<Sessions>,
     pruned: Option<Instant>,
 }
 
 impl Worker {
     /// For a pair; nothing is connected yet.
-    pub fn new(pair: Pair) -> Self {
-        Self { pair, sessions: None, pruned: None }
+    pub fn new(pair: Pair, lock: &EngineLock) -> Self {
+        Self { pair, lock_pid: lock.pid, sessions: None, pruned: None }
     }
 
     /// Runs a cycle. A fault that stopped one half while the other did something stands in the report.
@@ -45,6 +47,7 @@ impl Worker {
             pull: None,
             faults: vec![],
             warnings: vec![],
+            clock_offset_s: None,
         };
         let mut fault = None;
         if options.push {
@@ -53,10 +56,18 @@ impl Worker {
             report.push = Some(pushed);
         }
         if options.pull && fault.as_ref().is_none_or(|f| f.kind != Kind::Unreachable) {
+            let looked = Instant::now();
             match pull::pull(&mut sessions, options.thorough, &mut report.warnings).await {
-                Ok(pulled) => report.pull = Some(pulled),
+                Ok(mut pulled) => {
+                    // Its age by the master's clock when it was found, and how long it took from there by ours.
+                    pulled.lag_s = pulled.lag_s.map(|age| age + looked.elapsed().as_secs_f64());
+                    report.pull = Some(pulled);
+                }
                 Err(other) => drop(fault.get_or_insert(other)),
             }
+        }
+        if options.thorough && fault.is_none() {
+            report.clock_offset_s = sessions.clock_offset().await;
         }
         report.faults.extend(fault.as_ref().map(ToString::to_string));
         if fault.is_none() && options.thorough && self.pruned.is_none_or(|at| at.elapsed() > prune::EVERY) {
@@ -80,11 +91,28 @@ impl Worker {
         }
     }
 
+    /// Looks whether a cycle would find anything; where that cannot be told, it might.
+    pub async fn look(&mut self, options: &CycleOptions) -> Look {
+        let unknown = Look { anything: true, ..Look::default() };
+        match &self.sessions {
+            Some(sessions) => look::look(sessions, options).await.unwrap_or(unknown),
+            None => unknown,
+        }
+    }
+
+    /// The server process of the session on the master, while there is one.
+    pub fn master_pid(&self) -> Option<i32> {
+        self.sessions.as_ref().map(|s| s.master_pid)
+    }
+
     async fn sessions(&mut self) -> Result<Sessions, Fault> {
         if let Some(sessions) = self.sessions.take().filter(Sessions::are_open) {
             return Ok(sessions);
         }
         let sessions = Sessions::open(&self.pair, "sync").await?;
+        if sessions.replica_pid == self.lock_pid {
+            return Err(session::pooled(Side::Replica));
+        }
         rename(&sessions, &self.pair.replica.target().name).await?;
         Ok(sessions)
     }
@@ -99,7 +127,12 @@ impl Worker {
         if options.thorough {
             prepare(sessions).await?;
         }
-        push::drain(sessions, run, &options.actor, report).await
+        let (looked, here) = (Instant::now(), look::here(&sessions.replica).await?);
+        let drained = push::drain(sessions, run, &options.actor, report).await;
+        if report.applied + report.no_change + report.conflicts > 0 {
+            report.lag_s = here.oldest_s.map(|age| age + looked.elapsed().as_secs_f64());
+        }
+        drained
     }
 }
 

@@ -10,6 +10,8 @@ const KEY: (i32, i32) = (0x726f_6262, 1);
 /// The lock, held as long as its session lives.
 pub struct EngineLock {
     client: Client,
+    /// The server process that holds it.
+    pub pid: i32,
 }
 
 /// What came of asking for the lock.
@@ -26,11 +28,13 @@ impl EngineLock {
         let purpose = format!("engine {}s pid {}@{}", interval.as_secs(), std::process::id(), host());
         let client = replica.dedicated(&purpose).await?;
         reach!("lock.wanted");
-        let row =
-            client.query_one("SELECT pg_try_advisory_lock($1, $2)", &[&KEY.0, &KEY.1]).await.map_err(on_replica)?;
+        let row = client
+            .query_one("SELECT pg_try_advisory_lock($1, $2), pg_backend_pid()", &[&KEY.0, &KEY.1])
+            .await
+            .map_err(on_replica)?;
         if row.get(0) {
             reach!("lock.taken");
-            return Ok(Asked::Held(Self { client }));
+            return Ok(Asked::Held(Self { client, pid: row.get(1) }));
         }
         let holder = holding(&client).await?;
         Ok(Asked::Taken(holder.unwrap_or_else(|| "an engine that just left".to_owned())))

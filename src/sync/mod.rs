@@ -17,10 +17,14 @@ macro_rules! reach {
 
 mod apply;
 mod cycle;
+mod ear;
 #[cfg(debug_assertions)]
 pub mod failpoint;
+pub mod figures;
 mod guard;
 mod lock;
+mod look;
+mod pace;
 mod plan;
 mod prune;
 mod pull;
@@ -40,4 +44,4 @@ pub use replay::replay;
 pub use report::{
     CycleOptions, CycleReport, EngineStatus, EntryOutcome, Mode, Outcome, PullReport, PushReport, ReplayOptions,
 };
-pub use schedule::{Engine, EngineHandle, EngineOptions};
+pub use schedule::{Done, Engine, EngineHandle, EngineOptions};

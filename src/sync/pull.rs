@@ -115,8 +115,9 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
         };
         let stage = format!("pg_temp.{}", quote(&format!("robbie_stage_{place}")));
         stage::create(&s.replica, &stage, table).await?;
-        let rows = stage::fill(&transaction, &s.replica, table, &source, &stage).await?;
+        let (rows, bytes) = stage::fill(&transaction, &s.replica, table, &source, &stage).await?;
         report.seen += rows;
+        report.bytes += bytes;
         plan.staged.push(Staged { table, stage, whole, rows });
     }
     transaction.commit().await.map_err(on_master)?;

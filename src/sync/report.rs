@@ -1,5 +1,6 @@
 //! What is asked of the engine and what it answers: options, reports, outcomes.
 
+use super::figures::Figures;
 use crate::queue::Verdict;
 use serde::Serialize;
 use std::time::SystemTime;
@@ -133,7 +134,7 @@ pub struct ReplayOptions {
 }
 
 /// What a push did.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct PushReport {
     /// Entries whose effect is on the master.
     pub applied: u64,
@@ -147,6 +148,8 @@ pub struct PushReport {
     pub blocked: u64,
     /// Entries that met a lock and are tried again soon.
     pub later: u64,
+    /// From the queueing of the oldest new entry until the last batch was on the master, in seconds.
+    pub lag_s: Option<f64>,
 }
 
 impl PushReport {
@@ -173,7 +176,9 @@ pub struct PullReport {
     pub full: bool,
     /// Why all rows were compared.
     pub full_because: Option<String>,
-    /// Age of the oldest change taken, in seconds.
+    /// Bytes of text copied from the master.
+    pub bytes: u64,
+    /// Age of the oldest change taken when it was visible here, in seconds.
     pub lag_s: Option<f64>,
 }
 
@@ -202,6 +207,8 @@ pub struct CycleReport {
     pub faults: Vec<String>,
     /// What deserves a look though nothing stopped.
     pub warnings: Vec<String>,
+    /// How far the master's clock is ahead of the replica's, in seconds; measured in thorough cycles.
+    pub clock_offset_s: Option<f64>,
 }
 
 impl CycleReport {
@@ -228,7 +235,7 @@ pub struct EngineStatus {
     pub busy: bool,
     /// Cycles done.
     pub cycles: u64,
-    /// The last cycle.
+    /// The last cycle that did something, or the first.
     pub last_cycle: Option<CycleReport>,
     /// When the next one is due at the latest.
     pub next_at: Option<SystemTime>,
@@ -236,6 +243,10 @@ pub struct EngineStatus {
     pub fault: Option<String>,
     /// Whether the engine of another process holds the lock, and which (its `application_name`).
     pub held_by: Option<String>,
+    /// Whether a side sends no notifications (a pooler stands before it): then it is asked again and again.
+    pub probing: bool,
+    /// What it has counted since it started.
+    pub figures: Figures,
 }
 
 fn as_rfc3339<S: serde::Serializer>(at: &SystemTime, s: S) -> Result<S::Ok, S::Error> {
@@ -264,6 +275,7 @@ mod tests {
             pull: Some(PullReport::default()),
             faults: vec![],
             warnings: vec![],
+            clock_offset_s: None,
         };
         assert!(report.is_idle() && !report.needs_attention());
         report.push = Some(PushReport { failed: 1, ..PushReport::default() });

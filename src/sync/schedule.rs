@@ -3,25 +3,28 @@
 //! A side that is lost never ends the engine: it waits, tries again, and says what is missing.
 
 use super::cycle::Worker;
+use super::ear::{Ear, Heard};
 use super::lock::{Asked, EngineLock};
-use super::report::{CycleOptions, EngineStatus};
-use crate::postgres::{Fault, Kind, Link, Pair};
+use super::pace::{Next, PATIENCE, Pace};
+use super::report::{CycleOptions, CycleReport, EngineStatus};
+use crate::postgres::{Fault, Kind, Pair};
 use futures_util::FutureExt;
 use std::any::Any;
-use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_postgres::Notification;
 use tokio_util::sync::CancellationToken;
 
-/// After a wake-up the sides are looked at again this often: notifications are held back for 250 ms per session.
-const ECHOES: [Duration; 3] = [Duration::from_millis(250), Duration::from_secs(1), Duration::from_secs(3)];
-/// Between two tries while a side is lost: from the first to the second, doubling.
-const PATIENCE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
+/// What a cycle came to.
+pub type Done = Result<Arc<CycleReport>, Fault>;
+
+/// Cycles that a slow listener may fall behind.
+const BACKLOG: usize = 256;
+/// How long a cycle under way may take to end when the engine is stopped.
+const LAST: Duration = Duration::from_secs(5);
 
 /// How an engine runs.
 #[derive(Clone, Debug)]
@@ -45,6 +48,7 @@ pub struct Engine {
     pair: Pair,
     options: EngineOptions,
     status: watch::Sender<EngineStatus>,
+    cycles: broadcast::Sender<Done>,
     signals: Arc<Signals>,
     paused: watch::Receiver<bool>,
     stop: CancellationToken,
@@ -58,6 +62,7 @@ struct Signals {
 /// A running engine; dropping it stops the engine after the cycle under way.
 pub struct EngineHandle {
     status: watch::Receiver<EngineStatus>,
+    cycles: broadcast::Sender<Done>,
     signals: Arc<Signals>,
     paused: watch::Sender<bool>,
     stop: CancellationToken,
@@ -77,14 +82,23 @@ impl Engine {
     ) -> EngineHandle {
         let (status, watched) = watch::channel(EngineStatus::default());
         let (pause, paused) = watch::channel(false);
+        let cycles = broadcast::Sender::new(BACKLOG);
         let (signals, stop) = (Arc::new(Signals::default()), CancellationToken::new());
-        let engine = Self { pair, options, status, signals: Arc::clone(&signals), paused, stop: stop.clone() };
+        let engine = Self {
+            pair,
+            options,
+            status,
+            cycles: cycles.clone(),
+            signals: Arc::clone(&signals),
+            paused,
+            stop: stop.clone(),
+        };
         let running = engine.run_after(first);
         #[cfg(debug_assertions)]
         let running = super::failpoint::carried(running);
         #[expect(clippy::disallowed_methods, reason = "the engine's one task; its handle stops and awaits it")]
         let task = tokio::spawn(running);
-        EngineHandle { status: watched, signals, paused: pause, stop, task: Some(task) }
+        EngineHandle { status: watched, cycles, signals, paused: pause, stop, task: Some(task) }
     }
 
     async fn run_after(self, first: impl Future<Output = Result<(), Fault>> + Send) {
@@ -104,7 +118,6 @@ impl Engine {
         while !self.stop.is_cancelled() {
             match EngineLock::ask(&self.pair.replica, self.options.interval).await {
                 Ok(Asked::Held(lock)) => {
-                    wait = PATIENCE.0;
                     self.status.send_modify(|s| {
                         s.running = true;
                         s.held_by = None;
@@ -115,11 +128,11 @@ impl Engine {
                         s.running = false;
                         s.busy = false;
                         s.next_at = None;
+                        s.fault = ended.as_ref().err().map(|panic| told(&broken(&**panic))).or(s.fault.take());
                     });
-                    // A defect of the engine: what it had under way was rolled back with its sessions.
-                    match ended {
-                        Ok(()) => continue,
-                        Err(panic) => self.status.send_modify(|s| s.fault = Some(told(&broken(panic.as_ref())))),
+                    if ended.is_ok() {
+                        wait = PATIENCE.0;
+                        continue;
                     }
                 }
                 Ok(Asked::Taken(holder)) => self.status.send_modify(|s| {
@@ -139,72 +152,104 @@ impl Engine {
 
     /// Runs cycles until told to stop, or until the lock's session is lost.
     async fn work(&mut self, lock: &EngineLock) {
-        let mut worker = Worker::new(self.pair.clone());
+        let mut worker = Worker::new(self.pair.clone(), lock);
         let mut ears = [Ear::new(&["robbie_queue", "robbie_wake"]), Ear::new(&["robbie_changes"])];
-        let mut echoes: VecDeque<Instant> = VecDeque::new();
-        let mut thorough = true;
-        let mut patience = PATIENCE.0;
-        loop {
-            if lock.beat().await.is_err() || self.stop.is_cancelled() {
-                return;
+        let mut pace = Pace::new(self.options.interval, Instant::now());
+        let mut next = Next::Thorough;
+        while !self.stop.is_cancelled() {
+            if next == Next::Look {
+                let look = worker.look(&self.cycle_options(false)).await;
+                self.status.send_modify(|s| s.figures.idle_looks += u64::from(!look.anything));
+                pace.looked(Instant::now(), &look);
+            } else {
+                if lock.beat().await.is_err() {
+                    return;
+                }
+                // Listening starts before the cycle, so that what comes in between is heard.
+                ears[0].listen(&self.pair.replica).await;
+                ears[1].listen(&self.pair.master).await;
+                pace.begins(Instant::now());
+                let (well, moved) = self.cycle(&mut worker, next == Next::Thorough).await;
+                ears[1].own = worker.master_pid();
+                pace.ended(Instant::now(), well, moved);
             }
-            // Listening starts before the look, so that what comes in between is heard.
-            ears[0].listen(&self.pair.replica).await;
-            ears[1].listen(&self.pair.master).await;
-            self.status.send_modify(|s| s.busy = true);
-            let options =
-                CycleOptions { push: self.options.push, pull: self.options.pull, thorough, ..CycleOptions::default() };
-            let done = worker.cycle(&options).await;
-            let well = done.as_ref().is_ok_and(|r| r.faults.is_empty());
-            patience = if well { PATIENCE.0 } else { (patience * 2).min(PATIENCE.1) };
-            let pause = if well { self.options.interval } else { patience.min(self.options.interval) };
-            self.status.send_modify(|s| {
-                s.busy = false;
-                s.cycles += 1;
-                s.next_at = Some(SystemTime::now() + pause);
-                match done {
-                    Ok(report) => {
-                        s.fault = report.faults.first().cloned();
-                        // An idle look is not worth forgetting the last cycle that did something.
-                        if !report.is_idle() || s.last_cycle.is_none() {
-                            s.last_cycle = Some(report);
-                        }
+            let Some(due) = self.wait(lock, &mut ears, &mut pace).await else { return };
+            next = due;
+        }
+    }
+
+    fn cycle_options(&self, thorough: bool) -> CycleOptions {
+        CycleOptions { push: self.options.push, pull: self.options.pull, thorough, ..CycleOptions::default() }
+    }
+
+    /// Runs a cycle and says what came of it: whether it went well, and whether anything moved.
+    async fn cycle(&self, worker: &mut Worker, thorough: bool) -> (bool, bool) {
+        self.status.send_modify(|s| s.busy = true);
+        let began = Instant::now();
+        let done = worker.cycle(&self.cycle_options(thorough)).await.map(Arc::new);
+        self.status.send_modify(|s| {
+            s.busy = false;
+            s.cycles += 1;
+            match &done {
+                Ok(report) => {
+                    s.figures.count(report);
+                    s.fault = report.faults.first().cloned();
+                    // An idle cycle is not worth forgetting the last one that did something.
+                    if !report.is_idle() || s.last_cycle.is_none() {
+                        s.last_cycle = Some(CycleReport::clone(report));
                     }
-                    Err(fault) => s.fault = Some(told(&fault)),
                 }
+                Err(fault) => {
+                    s.figures.count_failure(began.elapsed().as_secs_f64());
+                    s.fault = Some(told(fault));
+                }
+            }
+        });
+        let said = done.as_ref().is_ok_and(|r| r.faults.is_empty());
+        let moved = done.as_ref().is_ok_and(|r| !r.is_idle());
+        // Nobody need listen.
+        let _ = self.cycles.send(done);
+        (said, moved)
+    }
+
+    /// Waits until something is due; none when told to stop or the lock was lost.
+    async fn wait(&mut self, lock: &EngineLock, ears: &mut [Ear; 2], pace: &mut Pace) -> Option<Next> {
+        loop {
+            let (next, due) = pace.next();
+            let deaf = ears.iter().any(|e| e.deaf);
+            self.status.send_if_modified(|s| {
+                let at = SystemTime::now() + due.saturating_duration_since(Instant::now());
+                let changed = s.probing != deaf;
+                (s.next_at, s.probing) = (Some(at), deaf);
+                changed
             });
-            let due = Instant::now() + pause;
-            loop {
-                let next = echoes.front().copied().filter(|_| well).unwrap_or(due).min(due);
-                let [replica, master] = &mut ears;
-                let woken = tokio::select! {
-                    () = self.stop.cancelled() => return,
-                    _ = self.paused.changed() => false,
-                    () = self.signals.wake.notified() => true,
-                    () = replica.heard() => true,
-                    () = master.heard() => true,
-                    () = tokio::time::sleep_until(next) => false,
-                };
-                if woken {
-                    echoes = ECHOES.iter().map(|&e| Instant::now() + e).collect();
+            let [replica, master] = &mut *ears;
+            let heard = tokio::select! {
+                () = self.stop.cancelled() => return None,
+                _ = self.paused.changed() => None,
+                () = self.signals.wake.notified() => Some(Heard::Change),
+                heard = replica.heard() => Some(heard),
+                heard = master.heard() => Some(heard),
+                () = tokio::time::sleep_until(due) => None,
+            };
+            let now = Instant::now();
+            match heard {
+                Some(Heard::Change | Heard::Loss) => pace.woken(now),
+                Some(Heard::Hearing) => pace.hears(now, ears.iter().any(|e| e.deaf)),
+                None => {}
+            }
+            let paused = *self.paused.borrow();
+            self.status.send_if_modified(|s| std::mem::replace(&mut s.paused, paused) != paused);
+            if paused {
+                // Nothing is due while paused; the lock is shown to be alive all the same.
+                pace.rest();
+                tokio::select! {
+                    () = self.stop.cancelled() => return None,
+                    _ = self.paused.changed() => {}
+                    () = tokio::time::sleep(self.options.interval) => lock.beat().await.ok()?,
                 }
-                let paused = *self.paused.borrow();
-                self.status.send_if_modified(|s| std::mem::replace(&mut s.paused, paused) != paused);
-                let now = Instant::now();
-                if !paused && (woken || now >= next) {
-                    echoes.retain(|e| *e > now);
-                    thorough = now >= due || !well;
-                    break;
-                }
-                if paused {
-                    // Nothing is due while paused; the lock is shown to be alive all the same.
-                    echoes.clear();
-                    tokio::select! {
-                        () = self.stop.cancelled() => return,
-                        _ = self.paused.changed() => {}
-                        () = tokio::time::sleep(self.options.interval) => if lock.beat().await.is_err() { return },
-                    }
-                }
+            } else if heard.is_none() && now >= due {
+                return Some(next);
             }
         }
     }
@@ -225,38 +270,14 @@ fn told(fault: &Fault) -> String {
     }
 }
 
-/// Listens on one side, if that side can be reached.
-struct Ear {
-    channels: &'static [&'static str],
-    stream: Option<mpsc::Receiver<Notification>>,
-}
-
-impl Ear {
-    fn new(channels: &'static [&'static str]) -> Self {
-        Self { channels, stream: None }
-    }
-    async fn listen(&mut self, link: &Link) {
-        if self.stream.is_none() {
-            self.stream = link.listen(self.channels).await.ok();
-        }
-    }
-    /// Returns when something was heard, however often, or when the connection was lost: the lock's session went with
-    /// it, and should be back before the next interval. Never returns while nobody listens.
-    async fn heard(&mut self) {
-        let Some(stream) = &mut self.stream else { return std::future::pending().await };
-        if stream.recv().await.is_none() {
-            self.stream = None;
-            // A server that drops listeners at once must not make the engine spin.
-            return tokio::time::sleep(ECHOES[0]).await;
-        }
-        while stream.try_recv().is_ok() {}
-    }
-}
-
 impl EngineHandle {
     /// Watches where it stands.
     pub fn status(&self) -> watch::Receiver<EngineStatus> {
         self.status.clone()
+    }
+    /// Every cycle from now on, in order; a listener that falls far behind is told how many it missed.
+    pub fn cycles(&self) -> broadcast::Receiver<Done> {
+        self.cycles.subscribe()
     }
     /// Asks for a cycle now.
     pub fn wake(&self) {
@@ -271,11 +292,16 @@ impl EngineHandle {
         self.paused.send_replace(false);
         self.wake();
     }
-    /// Ends it after the cycle under way; one that hangs on a lost network is given ten seconds.
+    /// Starts no further cycle; [`stop`](Self::stop) waits for the one under way.
+    pub fn stop_soon(&self) {
+        self.stop.cancel();
+    }
+    /// Ends it after the cycle under way. One that takes long, or hangs on a lost network, is dropped after some seconds:
+    /// what it had not committed is rolled back, and the next engine goes on from there.
     pub async fn stop(mut self) {
         self.stop.cancel();
         if let Some(mut task) = self.task.take()
-            && tokio::time::timeout(Duration::from_secs(10), &mut task).await.is_err()
+            && tokio::time::timeout(LAST, &mut task).await.is_err()
         {
             task.abort();
         }

@@ -1,7 +1,8 @@
 //! The two sessions a cycle works with: opened, pinned and checked for the schema `robbie_sync`.
 
 use crate::postgres::{Fault, Kind, Link, Pair, Side};
-use tokio_postgres::Client;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// Settings on which the text of a value depends, and limits. Everything that travels as text relies on them.
 const PINNED: &str = "SET timezone = 'UTC'; SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET extra_float_digits = 1; \
@@ -15,6 +16,10 @@ pub struct Sessions {
     pub master: Client,
     /// On the replica.
     pub replica: Client,
+    /// The server process of the session on the master.
+    pub master_pid: i32,
+    /// And on the replica.
+    pub replica_pid: i32,
     /// Whether `session_replication_role` may be set on the replica: then local triggers rest while rows are taken.
     pub may_rest_triggers: bool,
 }
@@ -27,11 +32,15 @@ impl Sessions {
                 return Err(read_only(link.side()));
             }
         }
-        let replica = opened(&pair.replica, purpose, "claim").await?;
-        let master = opened(&pair.master, purpose, "push").await?;
+        let (replica, replica_pid) = opened(&pair.replica, purpose, "claim").await?;
+        let (master, master_pid) = opened(&pair.master, purpose, "push").await?;
         reach!("sessions.open");
         let may_rest_triggers = replica.batch_execute("SET session_replication_role = origin").await.is_ok();
-        Ok(Self { master, replica, may_rest_triggers })
+        Ok(Self { master, replica, master_pid, replica_pid, may_rest_triggers })
+    }
+    /// How far the master's clock is ahead of the replica's, in seconds, to half a round trip.
+    pub async fn clock_offset(&self) -> Option<f64> {
+        Some(ahead(&self.master).await? - ahead(&self.replica).await?)
     }
     /// Whether both are still connected.
     pub fn are_open(&self) -> bool {
@@ -39,15 +48,25 @@ impl Sessions {
     }
 }
 
-async fn opened(link: &Link, purpose: &str, needed: &str) -> Result<Client, Fault> {
+/// How far a server's clock is ahead of ours.
+async fn ahead(client: &Client) -> Option<f64> {
+    let asked = Instant::now();
+    // The simple protocol: one round trip, so that the answer is from its middle.
+    let answer = client.simple_query("SELECT extract(epoch FROM clock_timestamp())").await.ok()?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs_f64() - asked.elapsed().as_secs_f64() / 2.0;
+    let row = answer.into_iter().find_map(|m| if let SimpleQueryMessage::Row(row) = m { Some(row) } else { None })?;
+    Some(row.get(0)?.parse::<f64>().ok()? - now)
+}
+
+async fn opened(link: &Link, purpose: &str, needed: &str) -> Result<(Client, i32), Fault> {
     let side = link.side();
     let client = link.dedicated(purpose).await?;
     client.batch_execute(PINNED).await.map_err(|e| Fault::from_postgres(e, side))?;
     let found = client
-        .query_one("SELECT to_regproc('robbie_sync.' || $1::text) IS NOT NULL", &[&needed])
+        .query_one("SELECT to_regproc('robbie_sync.' || $1::text) IS NOT NULL, pg_backend_pid()", &[&needed])
         .await
         .map_err(|e| Fault::from_postgres(e, side))?;
-    if found.get(0) { Ok(client) } else { Err(not_migrated(side)) }
+    if found.get(0) { Ok((client, found.get(1))) } else { Err(not_migrated(side)) }
 }
 
 fn read_only(side: Side) -> Fault {
@@ -57,6 +76,16 @@ fn read_only(side: Side) -> Fault {
     )
     .on(side)
     .remedy("leave out --read-only, and `read_only` in the configuration")
+}
+
+/// The fault of a side behind a pooler that gives every transaction another session.
+pub fn pooled(side: Side) -> Fault {
+    Fault::new(
+        Kind::Settings,
+        format!("two connections to the {side} share one server session: a pooler in transaction mode stands before it, and the engine's lock and settings do not last there"),
+    )
+    .on(side)
+    .remedy("give the address of the server itself, or a pool in session mode")
 }
 
 /// The fault of a side that was never prepared for syncing.

@@ -106,14 +106,14 @@ pub async fn create(replica: &Client, stage: &str, table: &Table) -> Result<(), 
         .map_err(on_replica)
 }
 
-/// Copies rows into a stage and returns how many.
+/// Copies rows into a stage and returns how many, and their bytes.
 pub async fn fill(
     master: &Transaction<'_>,
     replica: &Client,
     table: &Table,
     source: &Source<'_>,
     stage: &str,
-) -> Result<u64, Fault> {
+) -> Result<(u64, u64), Fault> {
     let whole = matches!(source, Source::Whole);
     let keys: BTreeSet<&str> = table.key.iter().map(String::as_str).collect();
     let mut selected = vec![];
@@ -149,7 +149,9 @@ pub async fn fill(
     reach!("copy.before");
     let mut read = pin!(master.copy_out(&query).await.map_err(on_master)?);
     let mut write = pin!(replica.copy_in::<_, bytes::Bytes>(&into).await.map_err(on_replica)?);
+    let mut bytes = 0;
     while let Some(chunk) = read.try_next().await.map_err(on_master)? {
+        bytes += chunk.len() as u64;
         write.feed(chunk).await.map_err(on_replica)?;
     }
     let rows = write.finish().await.map_err(on_replica)?;
@@ -159,7 +161,7 @@ pub async fn fill(
         let statement = format!("ANALYZE {stage} (\"~live\", \"~state\", {})", keys.join(", "));
         replica.batch_execute(&statement).await.map_err(on_replica)?;
     }
-    Ok(rows)
+    Ok((rows, bytes))
 }
 
 /// The one text id of each user; a user with several has none, unless exactly one is the code assistant's.

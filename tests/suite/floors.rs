@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("health", 2),
     ("sync", 3),
     ("sample", 3),
+    ("metrics", 4),
     ("ui", 4),
     ("panes", 5),
     ("console", 6),

@@ -3,6 +3,7 @@
 mod command;
 mod engine;
 pub mod fixture;
+mod metrics;
 mod pull;
 mod push;
 mod random;
