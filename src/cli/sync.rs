@@ -31,7 +31,7 @@ pub struct SyncArgs {
     /// Only take the master's changes.
     #[arg(long)]
     pub pull_only: bool,
-    /// Serve figures for Prometheus at http://ADDR/metrics, such as 127.0.0.1:9187.
+    /// Serve figures for Prometheus under `http://ADDR/metrics`, such as 127.0.0.1:9187.
     #[arg(long, value_name = "ADDR", conflicts_with = "once")]
     pub metrics: Option<String>,
 }

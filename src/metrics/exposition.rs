@@ -304,5 +304,5 @@ fn at<'a>(time: Option<SystemTime>) -> Vec<Value<'a>> {
 /// The library adds them up; the last one, without a bound, takes what is longer than all.
 fn buckets(lags: &Lags) -> Vec<(f64, u64)> {
     let bounded: u64 = lags.buckets.iter().sum();
-    BOUNDS.iter().copied().zip(lags.buckets).chain([(f64::MAX, lags.count - bounded)]).collect()
+    BOUNDS.iter().copied().zip(lags.buckets).chain([(f64::INFINITY, lags.count - bounded)]).collect()
 }

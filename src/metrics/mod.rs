@@ -1,4 +1,4 @@
-//! The engine's figures for Prometheus: `GET /metrics` in the OpenMetrics text format.
+//! The engine's figures for Prometheus: `GET /metrics` in the text format of `OpenMetrics`.
 //!
 //! What the engine counts comes from memory. What only a database knows (the queue by state, sizes) is asked with one cheap
 //! statement per side, at most every few seconds, and only when somebody scrapes. Nothing is written.

@@ -1,4 +1,5 @@
 //! `/metrics` as Prometheus reads it.
+#![allow(clippy::float_cmp, reason = "whole numbers")]
 
 use super::fixture::Fixture;
 use robbie_console::metrics::{Exporter, Source, listen};
@@ -18,6 +19,14 @@ async fn sent(to: SocketAddr, request: &str) -> String {
     let read = stream.read_to_end(&mut answer);
     tokio::time::timeout(Duration::from_secs(20), read).await.expect("the server ends the connection").ok();
     String::from_utf8(answer).unwrap()
+}
+
+/// A series with its labels in one order.
+fn ordered(series: &str) -> String {
+    let (name, labels) = series.split_once('{').unwrap();
+    let mut labels: Vec<&str> = labels.trim_end_matches('}').split(',').collect();
+    labels.sort_unstable();
+    format!("{name}{{{}}}", labels.join(","))
 }
 
 /// The values of a scrape, by name and labels as written; every line is checked against the format.
@@ -48,7 +57,7 @@ fn parsed(text: &str) -> BTreeMap<String, f64> {
         assert!(series.ends_with('}') && series.contains("replica=\""), "{line}");
         let value = value.parse::<f64>().unwrap_or_else(|_| panic!("{line}"));
         assert!(value.is_finite(), "{line}");
-        assert_eq!(values.insert(series.to_owned(), value), None, "{line} a second time");
+        assert_eq!(values.insert(ordered(series), value), None, "{line} a second time");
     }
     panic!("the end is missing")
 }
@@ -80,7 +89,7 @@ async fn a_scrape_says_where_queue_engine_and_master_stand() {
     let values = parsed(body);
     let town = r#"replica="a \"town\"\\\n""#;
     let value = |name: &str, labels: &str| {
-        let series = format!("{name}{{{town}{labels}}}");
+        let series = ordered(&format!("{name}{{{town}{labels}}}"));
         *values.get(&series).unwrap_or_else(|| panic!("{series} is missing in\n{body}"))
     };
     assert_eq!(value("robbie_sync_engine_up", ""), 1.0);
