@@ -1,71 +1,75 @@
 -- What the engine does with entries on the replica: take a batch, and note what became of it.
 
+-- How many entries are open changes from all to none within minutes: statistics of it are always of another day. What asks for a
+-- row's entries says "not settled" and has an index of its own, so that no plan goes through all open ones for each row; and
+-- what goes through many entries says itself that each is looked up (enable_hashjoin and so on below).
+CREATE INDEX IF NOT EXISTS entry_unsettled ON robbie_sync.entry (tbl, pk) WHERE state NOT IN ('applied', 'superseded', 'conflict_resolved');
+DROP INDEX IF EXISTS robbie_sync.entry_open_key;
+
 CREATE INDEX IF NOT EXISTS entry_blocked_on ON robbie_sync.entry (blocked_on) WHERE state = 'blocked';
 
--- What an entry says. An entry that was edited while it was under way says something else than what was sent.
-CREATE OR REPLACE FUNCTION robbie_sync.digest(table_name text, operation text, data jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT encode(sha256(convert_to(concat_ws(' ', table_name, operation, data::text), 'UTF8')), 'hex')
-$$;
-
--- Takes the next batch: due entries in their order, at most `most` and about `bytes` of payload (one is always taken).
--- An entry behind an unsettled one of the same row is not sent; it is noted what it waits for.
+-- The next batch: due entries behind `after` in their order, at most `most` and about `bytes` of payload (one is always
+-- taken). `version` tells one that was edited while it was under way. Nothing is marked: the caller holds the engine's lock, goes through the queue by `after`, and the ledger knows what
+-- took effect. An entry behind an unsettled one of the same row is not sent; it is noted what it waits for.
 DROP FUNCTION IF EXISTS robbie_sync.claim(uuid, integer, bigint, uuid);
-CREATE OR REPLACE FUNCTION robbie_sync.claim(attempt uuid, most integer, bytes bigint, fresh uuid)
-RETURNS TABLE (entry_id uuid, seq bigint, tbl text, op text, pk text, payload text, base text, seen text,
-    digest text)
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
+CREATE OR REPLACE FUNCTION robbie_sync.claim(after bigint, most integer, bytes bigint, fresh uuid)
+RETURNS TABLE (entry_id uuid, seq bigint, tbl text, op text, pk text, payload text, base text, seen text, version text)
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
+    SET enable_sort = off SET enable_hashjoin = off SET enable_mergejoin = off SET max_parallel_workers_per_gather = 0 AS $$
 #variable_conflict use_column
 DECLARE
-    candidates uuid[];
     waiting bigint;
     now_at timestamptz := clock_timestamp();
 BEGIN
+    WHILE EXISTS (SELECT 1 FROM robbie_sync.entry e WHERE e.state = 'quarantined')
+        OR EXISTS (SELECT 1 FROM robbie_sync.entry e WHERE e.state IN ('ready', 'retry', 'blocked') AND e.next_attempt_at > now_at)
     LOOP
-        candidates := ARRAY(
-            SELECT e.entry_id FROM robbie_sync.entry e
-            WHERE e.state IN ('ready', 'retry', 'blocked') AND e.next_attempt_at <= now_at
-            ORDER BY e.seq LIMIT most);
+        WITH candidate AS (
+            SELECT e.* FROM robbie_sync.entry e
+            WHERE e.state IN ('ready', 'retry', 'blocked') AND e.next_attempt_at <= now_at AND e.seq > after
+            ORDER BY e.seq LIMIT most)
         UPDATE robbie_sync.entry e
         SET state = 'blocked', verdict = 'waits_for_chain', blocked_on = 'chain', blocked_by = b.entry_id,
             next_attempt_at = now_at + interval '5 minutes'
         FROM (
             SELECT c.entry_id AS waiter, f.entry_id
-            FROM robbie_sync.entry c
+            FROM candidate c
             CROSS JOIN LATERAL (
-                SELECT f.entry_id FROM robbie_sync.entry f
-                WHERE f.tbl = c.tbl AND f.pk = c.pk AND f.seq < c.seq AND (f.state = 'quarantined'
-                    OR (f.state IN ('ready', 'retry', 'blocked') AND f.next_attempt_at > now_at))
-                ORDER BY f.seq LIMIT 1) f
-            WHERE c.entry_id = ANY (candidates)) b
+                SELECT (array_agg(f.entry_id ORDER BY f.seq))[1] AS entry_id FROM robbie_sync.entry f
+                WHERE f.tbl = c.tbl AND f.pk = c.pk AND f.seq < c.seq AND f.state NOT IN ('applied', 'superseded', 'conflict_resolved')
+                  AND (f.state = 'quarantined' OR f.next_attempt_at > now_at)) f
+            WHERE f.entry_id IS NOT NULL) b
         WHERE e.entry_id = b.waiter;
         GET DIAGNOSTICS waiting = ROW_COUNT;
-        EXIT WHEN waiting = 0 OR waiting < cardinality(candidates);
+        -- Only where they took the places of all others is there another look.
+        EXIT WHEN waiting < most;
     END LOOP;
-    IF cardinality(candidates) = 0 THEN
+    IF NOT EXISTS (SELECT 1 FROM robbie_sync.entry e
+        WHERE e.state IN ('ready', 'retry', 'blocked') AND e.next_attempt_at <= now_at AND e.seq > after)
+    THEN
         RETURN;
     END IF;
     -- A nonce whose arrival is not known stays: the master may hold it.
-    UPDATE robbie_sync.this_node SET next_nonce = coalesce(next_nonce, fresh);
+    UPDATE robbie_sync.this_node SET next_nonce = fresh WHERE next_nonce IS NULL AND fresh IS NOT NULL;
     RETURN QUERY
-        WITH sized AS (
-            SELECT e.entry_id, sum(octet_length(p.data::text)) OVER (ORDER BY e.seq) AS total, row_number() OVER (ORDER BY e.seq) AS place
-            FROM robbie_sync.entry e JOIN public.pending_sync p ON p.id = e.entry_id
-            WHERE e.entry_id = ANY (candidates) AND e.state IN ('ready', 'retry', 'blocked') AND e.next_attempt_at <= now_at
-              AND p.synced_at IS NULL
-        ), taken AS (
-            UPDATE robbie_sync.entry e SET state = 'inflight', attempt_id = attempt
-            FROM sized s WHERE s.entry_id = e.entry_id AND (s.total <= bytes OR s.place = 1)
-            RETURNING e.*
+        WITH due AS (
+            SELECT e.* FROM robbie_sync.entry e
+            WHERE e.state IN ('ready', 'retry', 'blocked') AND e.next_attempt_at <= now_at AND e.seq > after
+            ORDER BY e.seq LIMIT most
+        ), sized AS (
+            SELECT d.*, p.data, p.xmin::text AS row_version, row_number() OVER (ORDER BY d.seq) AS place, sum(
+                -- Small values are stored as they are; only of large ones is the text that long.
+                CASE WHEN pg_column_size(p.data) < 1000 THEN 1000 ELSE octet_length(p.data::text) END) OVER (ORDER BY d.seq) AS total
+            FROM due d JOIN public.pending_sync p ON p.id = d.entry_id
+            WHERE p.synced_at IS NULL
         )
-        SELECT t.entry_id, t.seq, t.tbl, t.op, t.pk::text, p.data::text,
+        SELECT s.entry_id, s.seq, s.tbl, s.op, s.pk::text, s.data::text,
             -- An application may queue first and write then: the base was copied in the same transaction.
-            coalesce(t.base, CASE WHEN t.op <> 'INSERT' THEN b.image END)::text, t.seen,
-            robbie_sync.digest(p.table_name::text, p.operation::text, p.data)
-        FROM taken t
-        JOIN public.pending_sync p ON p.id = t.entry_id
-        LEFT JOIN robbie_sync.base b ON b.tbl = t.tbl AND b.pk = t.pk AND b.xid = t.xid
-        ORDER BY t.seq;
+            coalesce(s.base, b.image)::text, s.seen, s.row_version
+        FROM sized s
+        LEFT JOIN robbie_sync.base b ON s.base IS NULL AND s.op <> 'INSERT' AND b.tbl = s.tbl AND b.pk = s.pk AND b.xid = s.xid
+        WHERE s.total <= bytes OR s.place = 1
+        ORDER BY s.seq;
 END $$;
 
 -- How long to wait before the next try: full jitter under 30 s doubled each time, at most 6 h.
@@ -111,105 +115,128 @@ BEGIN
     END LOOP;
 END $$;
 
--- Notes what became of a batch. `results` is a JSON array: id, verdict, outcome, sqlstate, message, detail, object,
--- blocked_on, blocked_by, pk, ms, digest. Exactly these entries are touched, and only those that are not settled yet and
--- still say what was sent.
-CREATE OR REPLACE FUNCTION robbie_sync.settle(run uuid, actor text, results jsonb, confirmed uuid) RETURNS void
+-- What waited for one of pg_temp.robbie_settled is due now.
+CREATE OR REPLACE FUNCTION robbie_sync.release_waiting(now_at timestamptz) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM robbie_sync.entry e WHERE e.state = 'blocked') THEN
+        UPDATE robbie_sync.entry e
+        SET state = 'ready', next_attempt_at = now_at, blocked_on = NULL, blocked_by = NULL
+        WHERE e.state = 'blocked' AND (e.blocked_by IN (SELECT s.id FROM pg_temp.robbie_settled s)
+            OR e.blocked_on IN (SELECT format('parent %s %s', s.tbl, s.pk) FROM pg_temp.robbie_settled s));
+    END IF;
+END $$;
+
+-- Rows whose entries pg_temp.robbie_settled has are not edited any more. One that was edited again after its entry was queued
+-- keeps its base, moved on by what the master has now.
+CREATE OR REPLACE FUNCTION robbie_sync.forget_edits() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE robbie_sync.base b SET image = coalesce(b.image, '{}') || p.data
+    FROM pg_temp.robbie_settled s JOIN public.pending_sync p ON p.id = s.id
+    WHERE s.op <> 'DELETE' AND s.outcome IN ('applied', 'no_change')
+      AND b.tbl = s.tbl AND b.pk = s.pk AND b.edit_seq > s.seq AND b.xid <> s.xid AND jsonb_typeof(p.data) = 'object';
+    DELETE FROM robbie_sync.base b USING pg_temp.robbie_settled s
+    WHERE b.tbl = s.tbl AND b.pk = s.pk AND (b.edit_seq < s.seq OR b.xid = s.xid)
+      AND NOT EXISTS (
+          SELECT 1 FROM robbie_sync.entry o WHERE o.tbl = b.tbl AND o.pk = b.pk
+          AND o.state NOT IN ('applied', 'superseded', 'conflict_resolved'));
+END $$;
+
+-- Notes what became of a batch. Exactly these entries are touched, and only those that are not settled yet and are still
+-- the version that was sent.
+DROP FUNCTION IF EXISTS robbie_sync.settle(uuid, text, jsonb, uuid);
+CREATE OR REPLACE FUNCTION robbie_sync.settle(
+    run uuid, actor text, confirmed uuid, ids uuid[], versions text[], verdicts text[], outcomes text[], sqlstates text[],
+    messages text[], details text[], objects text[], blocked_ons text[], blocked_bys uuid[], pks text[], durations double precision[]
+) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
 DECLARE
-    done_ids uuid[];
+    kept bigint;
     now_at timestamptz := clock_timestamp();
+    as_of pg_snapshot := coalesce((SELECT c.snapshot FROM robbie_sync.cursor c), pg_current_snapshot());
 BEGIN
     PERFORM set_config('robbie_sync.apply', 'on', true);
     IF confirmed IS NOT NULL THEN
-        UPDATE robbie_sync.this_node SET nonce = confirmed, next_nonce = NULL;
+        UPDATE robbie_sync.this_node n SET nonce = confirmed, next_nonce = NULL
+        WHERE n.nonce IS DISTINCT FROM confirmed OR n.next_nonce IS NOT NULL;
     END IF;
     CREATE TEMP TABLE IF NOT EXISTS robbie_results (
-        id uuid PRIMARY KEY, verdict text, outcome text, sqlstate text, message text, detail text, object text, blocked_on text,
-        blocked_by uuid, pk jsonb, ms double precision, digest text, settled boolean, counted boolean
-    ) ON COMMIT DROP;
-    TRUNCATE pg_temp.robbie_results;
+        id uuid, version text, verdict text, outcome text, sqlstate text, message text, detail text, object text, blocked_on text,
+        blocked_by uuid, pk jsonb, ms double precision, settled boolean, counted boolean
+    ) ON COMMIT DELETE ROWS;
+    CREATE TEMP TABLE IF NOT EXISTS robbie_settled (
+        id uuid, seq bigint, xid xid8, tbl text, op text, pk jsonb, outcome text
+    ) ON COMMIT DELETE ROWS;
+    DELETE FROM pg_temp.robbie_results;
+    DELETE FROM pg_temp.robbie_settled;
     INSERT INTO pg_temp.robbie_results
-    SELECT r.id, r.verdict, r.outcome, r.sqlstate, r.message, r.detail, r.object, left(r.blocked_on, 600), r.blocked_by,
-        CASE WHEN octet_length(r.pk::text) <= 1500 THEN r.pk END, r.ms, r.digest,
+    SELECT r.id, r.version, r.verdict, r.outcome, r.sqlstate, r.message, r.detail, r.object, left(r.blocked_on, 600), r.blocked_by,
+        CASE WHEN octet_length(r.pk) <= 1500 THEN r.pk::jsonb END, r.ms,
         r.outcome IN ('applied', 'no_change', 'superseded', 'conflict_resolved'),
         r.outcome IN ('failed', 'held', 'blocked') AND r.verdict <> 'waits_for_chain'
-    FROM jsonb_to_recordset(results) AS r(id uuid, verdict text, outcome text, sqlstate text, message text, detail text, object text,
-        blocked_on text, blocked_by uuid, pk jsonb, ms double precision, digest text)
-    ON CONFLICT (id) DO NOTHING;
-    -- Locked first, compared then: an edit is before this, and seen, or after it, and makes the entry due again.
-    PERFORM 1 FROM public.pending_sync p JOIN pg_temp.robbie_results r ON r.id = p.id ORDER BY p.id FOR NO KEY UPDATE OF p;
-    DELETE FROM pg_temp.robbie_results r USING public.pending_sync p
-    WHERE p.id = r.id AND r.digest <> robbie_sync.digest(p.table_name::text, p.operation::text, p.data);
+    FROM unnest(ids, versions, verdicts, outcomes, sqlstates, messages, details, objects, blocked_ons, blocked_bys, pks, durations)
+        AS r(id, version, verdict, outcome, sqlstate, message, detail, object, blocked_on, blocked_by, pk, ms);
 
-    INSERT INTO robbie_sync.attempt (entry_id, run_id, actor, verdict, outcome, sqlstate, message, detail, object, duration_ms)
-    SELECT r.id, run, settle.actor, r.verdict, r.outcome, r.sqlstate, r.message, r.detail, r.object, r.ms
-    FROM pg_temp.robbie_results r JOIN robbie_sync.entry e ON e.entry_id = r.id
-    -- What the engine settled at the first try is in the ledger; its attempt would say nothing more.
-    WHERE r.counted OR r.outcome = 'conflict_resolved' OR (r.settled AND (e.attempts > 0 OR settle.actor <> 'engine'))
-    ORDER BY e.seq;
-
-    UPDATE public.pending_sync p
-    SET synced_at = CASE WHEN r.settled THEN now_at END,
-        error = CASE WHEN NOT r.settled THEN robbie_sync.error_text(r.sqlstate, r.message, r.detail) END,
-        retry_count = coalesce(p.retry_count, 0) + r.counted::integer,
-        last_retry = CASE WHEN r.counted THEN now_at ELSE p.last_retry END
-    FROM pg_temp.robbie_results r
-    WHERE p.id = r.id AND p.synced_at IS NULL AND (r.settled OR r.outcome <> 'later');
-
-    UPDATE robbie_sync.entry e
-    SET state = CASE
-            WHEN r.outcome IN ('applied', 'no_change') THEN 'applied'
-            WHEN r.settled THEN r.outcome
-            WHEN r.outcome = 'later' THEN 'ready'
-            WHEN r.outcome IN ('held', 'blocked') THEN 'blocked'
-            WHEN e.attempts + 1 >= 12 THEN 'quarantined'
-            ELSE 'retry' END,
-        attempts = e.attempts + r.counted::integer,
-        next_attempt_at = CASE
-            WHEN r.settled THEN e.next_attempt_at
-            WHEN r.outcome = 'later' THEN now_at + make_interval(secs => 1 + random() * 4)
-            WHEN r.verdict = 'waits_for_chain' THEN now_at + interval '5 minutes'
-            ELSE now_at + robbie_sync.backoff(e.attempts) END,
-        blocked_on = CASE WHEN NOT r.settled THEN r.blocked_on END,
-        blocked_by = CASE WHEN NOT r.settled THEN r.blocked_by END,
-        pk = coalesce(e.pk, r.pk),
-        verdict = r.verdict, sqlstate = r.sqlstate, object = r.object, attempt_id = NULL,
-        first_failed_at = CASE WHEN r.counted THEN coalesce(e.first_failed_at, now_at) ELSE e.first_failed_at END,
-        last_failed_at = CASE WHEN r.counted THEN now_at ELSE e.last_failed_at END
-    FROM pg_temp.robbie_results r
-    WHERE e.entry_id = r.id AND e.state NOT IN ('applied', 'superseded', 'conflict_resolved');
-
-    done_ids := ARRAY(SELECT id FROM pg_temp.robbie_results r WHERE r.settled);
-    IF done_ids <> '{}' THEN
-        -- What waited for one of these is due now.
+    -- An edit is before this, and seen, or waits for it, and makes the entry due again.
+    WITH marked AS (
+        UPDATE public.pending_sync p
+        SET synced_at = CASE WHEN r.settled THEN now_at END,
+            error = CASE WHEN NOT r.settled THEN robbie_sync.error_text(r.sqlstate, r.message, r.detail) END,
+            retry_count = coalesce(p.retry_count, 0) + r.counted::integer,
+            last_retry = CASE WHEN r.counted THEN now_at ELSE p.last_retry END
+        FROM pg_temp.robbie_results r
+        WHERE p.id = r.id AND CASE WHEN p.synced_at IS NULL THEN p.xmin::text END = r.version AND r.outcome <> 'later'
+        RETURNING p.id
+    ), noted AS (
         UPDATE robbie_sync.entry e
-        SET state = 'ready', next_attempt_at = now_at, blocked_on = NULL, blocked_by = NULL
-        WHERE e.state = 'blocked' AND (e.blocked_by = ANY (done_ids) OR e.blocked_on IN (
-            SELECT format('parent %s %s', s.tbl, s.pk) FROM robbie_sync.entry s WHERE s.entry_id = ANY (done_ids)));
-        -- A row edited again after its entry was queued keeps its base, moved on by what the master has now.
-        UPDATE robbie_sync.base b SET image = coalesce(b.image, '{}') || p.data
-        FROM robbie_sync.entry e
-        JOIN public.pending_sync p ON p.id = e.entry_id
-        JOIN pg_temp.robbie_results r ON r.id = e.entry_id
-        WHERE e.entry_id = ANY (done_ids) AND e.op <> 'DELETE' AND r.outcome IN ('applied', 'no_change')
-          AND b.tbl = e.tbl AND b.pk = e.pk AND b.edit_seq > e.seq AND b.xid <> e.xid AND jsonb_typeof(p.data) = 'object';
-        DELETE FROM robbie_sync.base b USING robbie_sync.entry e
-        WHERE e.entry_id = ANY (done_ids) AND b.tbl = e.tbl AND b.pk = e.pk AND (b.edit_seq < e.seq OR b.xid = e.xid)
-          AND NOT EXISTS (
-              SELECT 1 FROM robbie_sync.entry o WHERE o.tbl = b.tbl AND o.pk = b.pk
-              AND o.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined'));
+        SET state = CASE
+                WHEN r.outcome IN ('applied', 'no_change') THEN 'applied'
+                WHEN r.settled THEN r.outcome
+                WHEN r.outcome = 'later' THEN 'ready'
+                WHEN r.outcome IN ('held', 'blocked') THEN 'blocked'
+                WHEN e.attempts + 1 >= 12 THEN 'quarantined'
+                ELSE 'retry' END,
+            attempts = e.attempts + r.counted::integer,
+            next_attempt_at = CASE
+                WHEN r.settled THEN e.next_attempt_at
+                WHEN r.outcome = 'later' THEN now_at + make_interval(secs => 1 + random() * 4)
+                WHEN r.verdict = 'waits_for_chain' THEN now_at + interval '5 minutes'
+                ELSE now_at + robbie_sync.backoff(e.attempts) END,
+            blocked_on = CASE WHEN NOT r.settled THEN r.blocked_on END,
+            blocked_by = CASE WHEN NOT r.settled THEN r.blocked_by END,
+            pk = coalesce(e.pk, r.pk),
+            verdict = r.verdict, sqlstate = r.sqlstate, object = r.object, attempt_id = NULL,
+            first_failed_at = CASE WHEN r.counted THEN coalesce(e.first_failed_at, now_at) ELSE e.first_failed_at END,
+            last_failed_at = CASE WHEN r.counted THEN now_at ELSE e.last_failed_at END
+        FROM pg_temp.robbie_results r
+        WHERE e.entry_id = r.id AND (r.outcome = 'later' OR r.id IN (SELECT m.id FROM marked m))
+          -- Said so that no index of the open ones seems to fit.
+          AND CASE WHEN e.state IN ('applied', 'superseded', 'conflict_resolved') THEN false ELSE true END
+        RETURNING e.*, r.settled, r.counted, r.outcome, r.message, r.detail, r.ms
+    ), tried AS (
+        INSERT INTO robbie_sync.attempt (entry_id, run_id, actor, verdict, outcome, sqlstate, message, detail, object, duration_ms)
+        SELECT n.entry_id, run, settle.actor, n.verdict, n.outcome, n.sqlstate, n.message, n.detail, n.object, n.ms
+        FROM noted n
+        -- What the engine settled at the first try is in the ledger; its attempt would say nothing more.
+        WHERE n.counted OR n.outcome = 'conflict_resolved' OR (n.settled AND (n.attempts > 0 OR settle.actor <> 'engine'))
+        ORDER BY n.seq
+    )
+    INSERT INTO pg_temp.robbie_settled SELECT n.entry_id, n.seq, n.xid, n.tbl, n.op, n.pk, n.outcome FROM noted n WHERE n.settled;
+    GET DIAGNOSTICS kept = ROW_COUNT;
+    IF kept > 0 THEN
+        PERFORM robbie_sync.release_waiting(now_at);
+        PERFORM robbie_sync.forget_edits();
         -- Where the master's row stood against ours it is taken with the next pull.
         INSERT INTO robbie_sync.deferred (tbl, pk, reason, snapshot)
-        SELECT DISTINCT ON (e.tbl, e.pk) e.tbl, e.pk, 'settled', coalesce((SELECT c.snapshot FROM robbie_sync.cursor c), pg_current_snapshot())
-        FROM robbie_sync.entry e JOIN pg_temp.robbie_results r ON r.id = e.entry_id
-        WHERE r.outcome IN ('conflict_resolved', 'superseded') AND e.pk IS NOT NULL
+        SELECT DISTINCT ON (s.tbl, s.pk) s.tbl, s.pk, 'settled', as_of FROM pg_temp.robbie_settled s
+        WHERE s.outcome IN ('conflict_resolved', 'superseded') AND s.pk IS NOT NULL
         ON CONFLICT (tbl, pk) DO NOTHING;
-        PERFORM robbie_sync.bring_back(e.tbl, e.pk, coalesce((SELECT c.snapshot FROM robbie_sync.cursor c), pg_current_snapshot()))
-        FROM robbie_sync.entry e JOIN pg_temp.robbie_results r ON r.id = e.entry_id
-        WHERE r.outcome = 'conflict_resolved' AND e.op = 'DELETE' AND e.pk IS NOT NULL;
+        PERFORM robbie_sync.bring_back(s.tbl, s.pk, as_of) FROM pg_temp.robbie_settled s
+        WHERE s.outcome = 'conflict_resolved' AND s.op = 'DELETE' AND s.pk IS NOT NULL;
         INSERT INTO robbie_sync.table_state AS t (tbl, last_pushed, pushed)
-        SELECT e.tbl, now_at, count(*) FROM robbie_sync.entry e WHERE e.entry_id = ANY (done_ids) GROUP BY e.tbl
+        SELECT s.tbl, now_at, count(*) FROM pg_temp.robbie_settled s GROUP BY s.tbl
         ON CONFLICT (tbl) DO UPDATE SET last_pushed = excluded.last_pushed, pushed = t.pushed + excluded.pushed;
     END IF;
 END $$;

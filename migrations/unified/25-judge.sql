@@ -96,8 +96,8 @@ END $$;
 
 -- The digest by which a later change of a row is noticed: of its image without the columns that are never compared.
 CREATE OR REPLACE FUNCTION robbie_sync.image_hash(image jsonb, ignored text[]) RETURNS text
-LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT encode(sha256(convert_to((image - ignored)::text, 'UTF8')), 'hex')
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT pg_catalog.jsonb_hash_extended(image OPERATOR(pg_catalog.-) ignored, 0)::pg_catalog.text
 $$;
 
 -- The keys of `wanted` for which two images differ.

@@ -4,8 +4,15 @@
 
 -- The digest by which an entry whose payload was edited is told from the one in the ledger.
 CREATE OR REPLACE FUNCTION robbie_sync.payload_hash(payload jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT pg_catalog.jsonb_hash_extended(payload, 0)::pg_catalog.text
+$$;
+
+-- Whether the ledger has this payload. Ledgers of earlier versions have another digest.
+CREATE OR REPLACE FUNCTION robbie_sync.same_payload(hash text, payload jsonb) RETURNS boolean
 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT encode(sha256(convert_to(payload::text, 'UTF8')), 'hex')
+    SELECT hash = CASE WHEN length(hash) = 64 THEN encode(sha256(convert_to(payload::text, 'UTF8')), 'hex')
+        ELSE robbie_sync.payload_hash(payload) END
 $$;
 
 -- Writes the ledger row; in the place of an earlier one only where that was undone or was of another payload. Otherwise
@@ -92,7 +99,7 @@ BEGIN
     r.outcome := 'blocked';
     SELECT * INTO known FROM robbie_sync.applied a WHERE a.entry_id = id;
     IF FOUND THEN
-        edited := (known.tbl, known.op, known.payload_hash) <> (shape.tbl, op, robbie_sync.payload_hash(payload));
+        edited := (known.tbl, known.op) <> (shape.tbl, op) OR NOT robbie_sync.same_payload(known.payload_hash, payload);
     END IF;
     IF known.entry_id IS NOT NULL AND NOT edited AND NOT (known.outcome = 'undone' AND force) THEN
         r.verdict := 'no_change';

@@ -1,7 +1,7 @@
 -- The batch: what the engine and replays call. Runs with the caller's privileges, in the caller's transaction.
 
 -- Applies a batch. Entries come in the order in which they are to be applied; `waits` holds, where an earlier entry of the
--- same row is not settled, that entry. What waited for a parent, a chain or a unique value is tried again as long as others succeed.
+-- same row is not settled, that entry. What is plain goes by sets, the rest one by one; what waited for a parent, a chain or a unique value is tried again as long as others succeed.
 CREATE OR REPLACE FUNCTION robbie_sync.push(
     node uuid, node_name text, expected uuid[], fresh uuid, acked bigint, run uuid, actor text, reason text, force boolean,
     ids uuid[], seqs bigint[], tbls text[], ops text[], pks text[], payloads text[], bases text[], seens text[], waits uuid[]
@@ -11,17 +11,37 @@ DECLARE
     results robbie_sync.result[] := array_fill(NULL::robbie_sync.result, ARRAY[cardinality(ids)]);
     shapes jsonb := '{}';
     shape robbie_sync.shape;
-    todo integer[] := ARRAY(SELECT generate_series(1, cardinality(ids)));
+    todo integer[];
     again integer[];
     unsettled jsonb := '{}';
     progress boolean;
     r robbie_sync.result;
     chain text;
+    by_sets boolean;
     began timestamptz;
     message text; detail text; of_table text; of_column text; of_constraint text;
 BEGIN
     PERFORM set_config('robbie_sync.origin', push.node::text, true);
     PERFORM robbie_sync.greet(push.node, node_name, expected, fresh, acked);
+    by_sets := cardinality(ids) >= 8 AND NOT force AND has_database_privilege(current_database(), 'TEMPORARY');
+    IF by_sets THEN
+        PERFORM robbie_sync.prepare_batch();
+        INSERT INTO pg_temp.robbie_batch
+        SELECT b.n, b.id, b.seq, b.tbl, b.op, b.pk::jsonb, p.payload, p.payload, b.base::jsonb, b.waits
+        FROM unnest(ids, seqs, tbls, ops, pks, payloads, bases, waits) WITH ORDINALITY AS b(id, seq, tbl, op, pk, payload, base, waits, n)
+        CROSS JOIN LATERAL (SELECT b.payload::jsonb AS payload OFFSET 0) p;
+        PERFORM robbie_sync.push_sets(push.node, run, push.actor, push.reason);
+        RETURN QUERY SELECT b.id, d.verdict, CASE d.verdict WHEN 'no_change' THEN 'no_change' ELSE 'applied' END, NULL::text, NULL::text,
+            NULL::text, NULL::text, NULL::text, NULL::uuid, b.pk, d.before, d.image, NULL::double precision
+        FROM pg_temp.robbie_done d JOIN pg_temp.robbie_batch b USING (n) WHERE d.judged IS NULL;
+        RETURN QUERY SELECT b.id, (d.judged).verdict, (d.judged).outcome, (d.judged).sqlstate, (d.judged).message, (d.judged).detail,
+            (d.judged).object, (d.judged).blocked_on, (d.judged).blocked_by, b.pk, NULL::jsonb, NULL::jsonb, NULL::double precision
+        FROM pg_temp.robbie_done d JOIN pg_temp.robbie_batch b USING (n) WHERE d.judged IS NOT NULL;
+        todo := ARRAY(SELECT b.n FROM pg_temp.robbie_batch b WHERE NOT EXISTS (SELECT 1 FROM pg_temp.robbie_done d WHERE d.n = b.n)
+            AND NOT EXISTS (SELECT 1 FROM pg_temp.robbie_orphan o WHERE o.n = b.n) ORDER BY b.n);
+    ELSE
+        todo := ARRAY(SELECT generate_series(1, cardinality(ids)));
+    END IF;
     LOOP
         again := '{}';
         progress := false;
@@ -81,11 +101,23 @@ BEGIN
                 END IF;
             END;
         END LOOP;
-        EXIT WHEN again = '{}' OR NOT progress;
+        IF again = '{}' OR NOT progress THEN
+            EXIT WHEN NOT by_sets;
+            -- What came one by one may be what orphans waited for.
+            again := again || robbie_sync.orphans_with_parents();
+            EXIT WHEN again = '{}' OR again <@ todo;
+        END IF;
         todo := again;
         -- What is not tried again stays in the way of its row's later entries.
         unsettled := (SELECT coalesce(jsonb_object_agg(u.row_key, u.holder), '{}') FROM jsonb_each_text(unsettled) u(row_key, holder)
                       WHERE NOT EXISTS (SELECT 1 FROM unnest(again) a WHERE ids[a] = u.holder::uuid));
     END LOOP;
-    RETURN QUERY SELECT * FROM unnest(results);
+    RETURN QUERY SELECT a.* FROM unnest(results) a WHERE a.entry_id IS NOT NULL;
+    IF by_sets THEN
+        RETURN QUERY SELECT b.id, 'waits_for_parent', 'blocked', '23503',
+            format('%s points at a row of %s that the master does not have', b.tbl, o.parent ->> 'tbl'),
+            format('%s %s', o.parent ->> 'tbl', o.parent -> 'pk'), b.tbl || '.' || (o.parent ->> 'key'),
+            format('parent %s %s', o.parent ->> 'tbl', o.parent -> 'pk'), NULL::uuid, b.pk, NULL::jsonb, NULL::jsonb, NULL::double precision
+        FROM pg_temp.robbie_orphan o JOIN pg_temp.robbie_batch b USING (n);
+    END IF;
 END $$;

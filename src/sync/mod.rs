@@ -16,6 +16,7 @@ macro_rules! reach {
 }
 
 mod apply;
+mod batch;
 mod cycle;
 mod ear;
 #[cfg(debug_assertions)]

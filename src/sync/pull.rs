@@ -6,7 +6,7 @@ use super::report::PullReport;
 use super::session::Sessions;
 use super::stage::{self, Source};
 use super::tables::{self, Table, Tables};
-use super::{apply, push};
+use super::{apply, batch};
 use crate::postgres::identifiers::quote;
 use crate::postgres::{Fault, Side};
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ type Shapes = BTreeMap<String, String>;
 
 /// Takes what changed on the master.
 pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) -> Result<PullReport, Fault> {
-    let sender = push::sender(&s.replica, Uuid::nil(), "engine").await?;
+    let sender = batch::sender(&s.replica, Uuid::nil(), "engine").await?;
     let cursor = read_cursor(&s.replica).await?;
     reach!("cursor.read");
     let again = deferred(&s.replica, thorough).await?;
@@ -260,7 +260,7 @@ async fn changes(master: &Transaction<'_>, since: &str) -> Result<BTreeMap<Strin
 }
 
 /// Tells the master how far this replica is, so that it may forget; a master that cannot be written is told later.
-async fn acknowledge(master: &Client, sender: &push::Sender, snapshot: &str, warnings: &mut Vec<String>) {
+async fn acknowledge(master: &Client, sender: &batch::Sender, snapshot: &str, warnings: &mut Vec<String>) {
     let told = master
         .execute(
             "INSERT INTO robbie_sync.node AS n (node_id, name, snapshot) VALUES ($1, $2, $3::text::pg_snapshot)

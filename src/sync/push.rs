@@ -1,396 +1,161 @@
 //! The push: takes due entries in batches, has the master apply them in one call each, and notes what became of them.
 //!
-//! A batch is three transactions: taken (replica), applied with its ledger rows (master), noted (replica). Whatever is
-//! lost between them is found in the ledger by the next try.
+//! A batch is read (replica), applied with its ledger rows (master, one transaction), and noted (replica, one transaction).
+//! While the master applies one, the replica notes the one before and reads the one after. Whatever is lost between them
+//! is found in the ledger by the next try.
 
-use super::plan::{self, Step};
-use super::report::{EntryOutcome, Outcome, PushReport};
+use super::batch::{self, Answer, Entry, Sender};
+use super::guard;
+use super::report::{Outcome, PushReport};
 use super::session::Sessions;
-use super::{guard, remedy};
-use crate::postgres::{Fault, Kind, Side};
-use crate::queue::Verdict;
-use std::collections::HashMap;
-use tokio_postgres::{Client, Row};
+use crate::postgres::Fault;
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
-/// Entries in a batch, and about how many bytes of payload.
-const MOST: i32 = 1_000;
-const BYTES: i64 = 8 << 20;
-/// Locks on the master are waited for this long, so that one locked row delays its own entry and no other for long.
-const LIMITS: &str = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '60s'";
+/// Entries in a batch: the first one, and the most there may be.
+const FIRST: i32 = 2_500;
+const MOST: i32 = 10_000;
+/// A batch that takes longer is followed by a smaller one, so that nobody waits long for its locks.
+const LONG: Duration = Duration::from_millis(500);
 /// The code of a statement that ran out of time.
 const TOO_SLOW: &str = "57014";
-/// A dry run disturbs nobody for longer than this.
-const DRY_LIMITS: &str = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '5s'";
-
-/// An entry as it is sent.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// Its id in `pending_sync`.
-    pub id: Uuid,
-    /// Its place in the queue.
-    pub seq: i64,
-    /// Its table.
-    pub table: String,
-    /// What it does.
-    pub op: String,
-    /// Its row, as JSON text, where it is known.
-    pub pk: Option<String>,
-    /// Its payload, as JSON text.
-    pub payload: String,
-    /// The last synced image of its row, as JSON text.
-    pub base: Option<String>,
-    /// What the replica had seen of the master when it was queued, where that is known.
-    pub seen: Option<String>,
-    /// What it said when it was read; an entry that was edited since is not settled.
-    pub digest: String,
-    /// The earlier entry of its row that must be settled first.
-    pub waits: Option<Uuid>,
-}
-
-impl Entry {
-    /// What the plan needs to know of it.
-    pub fn step(&self) -> Step<'_> {
-        Step { seq: self.seq, table: &self.table, key: self.pk.as_deref(), delete: self.op == "DELETE" }
-    }
-}
-
-/// What the master needs to know of a batch beside its entries.
-#[derive(Clone, Debug)]
-pub struct Sender {
-    /// This replica.
-    pub node: Uuid,
-    /// Its name.
-    pub name: String,
-    /// The nonces that the master may hold.
-    pub nonces: Vec<Option<Uuid>>,
-    /// The nonce of this push; none leaves it.
-    pub fresh: Option<Uuid>,
-    /// Up to which entry all are settled and noted.
-    pub acked: i64,
-    /// The run this belongs to.
-    pub run: Uuid,
-    /// Who.
-    pub actor: String,
-    /// Why.
-    pub reason: Option<String>,
-    /// Applies over newer rows.
-    pub force: bool,
-}
-
-/// What the master answered for one entry.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// For the caller.
-    pub outcome: EntryOutcome,
-    blocked_on: Option<String>,
-    blocked_by: Option<Uuid>,
-    pk: Option<String>,
-    ms: Option<f64>,
-    digest: Option<String>,
-}
 
 /// Sends everything that is due; `report` also counts what was sent before a fault.
 pub async fn drain(s: &mut Sessions, run: Uuid, actor: &str, report: &mut PushReport) -> Result<(), Fault> {
-    reach!("unclaim.before");
-    unclaim(&s.replica, None).await?;
-    reach!("unclaim.after");
-    let mut most = MOST;
-    loop {
-        let attempt = Uuid::new_v4();
-        reach!("claim.before");
-        let entries = claim(&s.replica, attempt, most).await?;
-        if entries.is_empty() {
-            return Ok(());
+    batch::unclaim(&s.replica).await?;
+    let first = batch::claim(&s.replica, 0, FIRST, Some(Uuid::new_v4())).await?;
+    if first.is_empty() {
+        return Ok(());
+    }
+    let mut sender = batch::sender(&s.replica, run, actor).await?;
+    reach!("nonce.read");
+    // One nonce for all batches of a drain: the one before is not noted yet when the next one is sent.
+    sender.fresh = sender.nonces.last().copied().flatten();
+    let mut drain = Drain { sender, most: FIRST, confirmed: None, unsettled: HashMap::new() };
+    let mut next = first;
+    // What was settled may have freed entries that stand before: they are gone through again.
+    while !next.is_empty() {
+        let before = report.settled();
+        let done = drain.pass(s, next, report).await;
+        if let Err(fault) = &done
+            && guard::is_identity_clash(fault)
+        {
+            guard::become_another(&s.replica).await?;
         }
-        reach!("claim.after");
-        let mut sender = sender(&s.replica, run, actor).await?;
-        reach!("nonce.read");
-        sender.fresh = sender.nonces.last().copied().flatten();
-        match apply(&mut s.master, &entries, &sender, true).await {
-            Ok(answers) => {
-                count(report, &answers);
-                settle(&s.replica, &answers, &sender).await?;
-                most = MOST.min(most * 4);
-                // Nothing but locks: they are due again before we could ask twice, and the pull must have its turn.
-                if answers.iter().all(|a| a.outcome.outcome == Outcome::Later) {
-                    return Ok(());
-                }
-            }
-            // One slow entry must not stop the others: the batch is cut down until it is alone, and then it failed.
-            Err(fault) if fault.sqlstate.as_deref() == Some(TOO_SLOW) && entries.len() > 1 => {
-                unclaim(&s.replica, Some(attempt)).await?;
-                most = (entries.len() as i32 / 4).max(1);
-            }
-            Err(fault) if fault.sqlstate.as_deref() == Some(TOO_SLOW) => {
-                sender.fresh = None;
-                let answers = vec![too_slow(&entries[0], &fault)];
-                count(report, &answers);
-                settle(&s.replica, &answers, &sender).await?;
-            }
-            Err(fault) => {
-                // Nothing is known of the batch: it is due again at once, in its old order, and no failure is counted.
-                // How soon the master is asked again is the schedule's affair.
-                unclaim(&s.replica, Some(attempt)).await?;
-                if guard::is_identity_clash(&fault) {
-                    guard::become_another(&s.replica).await?;
-                }
-                return Err(fault);
-            }
+        done?;
+        if report.settled() == before {
+            break;
         }
+        next = batch::claim(&s.replica, 0, drain.most, None).await?;
     }
-}
-
-/// What this replica says of itself with a push.
-pub async fn sender(replica: &Client, run: Uuid, actor: &str) -> Result<Sender, Fault> {
-    let row = replica
-        .query_one(
-            "SELECT n.node_id, n.name, n.nonce, n.next_nonce, coalesce((SELECT min(e.seq) - 1 FROM robbie_sync.entry e
-                 WHERE e.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined')), 0)
-             FROM robbie_sync.this_node n",
-            &[],
-        )
-        .await
-        .map_err(on_replica)?;
-    let (nonce, next): (Option<Uuid>, Option<Uuid>) = (row.get(2), row.get(3));
-    let nonces = if next.is_some() { vec![nonce, next] } else { vec![nonce] };
-    Ok(Sender {
-        node: row.get(0),
-        name: row.get(1),
-        nonces,
-        fresh: None,
-        acked: row.get(4),
-        run,
-        actor: actor.to_owned(),
-        reason: None,
-        force: false,
-    })
-}
-
-fn too_slow(entry: &Entry, fault: &Fault) -> Answer {
-    let (verdict, outcome) = (Verdict::Fault, Outcome::Failed);
-    Answer {
-        outcome: EntryOutcome {
-            id: entry.id,
-            verdict,
-            outcome,
-            sqlstate: fault.sqlstate.clone(),
-            message: Some(fault.message.clone()),
-            detail: None,
-            object: Some(entry.table.clone()),
-            remedy: remedy::of(verdict, outcome, fault.sqlstate.as_deref(), Some(&entry.table)),
-            before: None,
-            after: None,
-        },
-        blocked_on: None,
-        blocked_by: None,
-        pk: entry.pk.clone(),
-        ms: None,
-        digest: Some(entry.digest.clone()),
-    }
-}
-
-async fn claim(replica: &Client, attempt: Uuid, most: i32) -> Result<Vec<Entry>, Fault> {
-    let fresh = Uuid::new_v4();
-    let rows = replica
-        .query(
-            "SELECT c.entry_id, c.seq, c.tbl, c.op, c.pk, c.payload, c.base, c.seen, c.digest, NULL::uuid
-             FROM robbie_sync.claim($1, $2, $3, $4) c",
-            &[&attempt, &most, &BYTES, &fresh],
-        )
-        .await
-        .map_err(on_replica)?;
-    Ok(rows.iter().map(entry).collect())
-}
-
-/// Reads an entry from a row: id, seq, table, operation, key, payload, base, what was seen, digest, what it waits for.
-pub fn entry(row: &Row) -> Entry {
-    Entry {
-        id: row.get(0),
-        seq: row.get(1),
-        table: row.get(2),
-        op: row.get(3),
-        pk: row.get(4),
-        payload: row.get(5),
-        base: row.get(6),
-        seen: row.get(7),
-        digest: row.get(8),
-        waits: row.get(9),
-    }
-}
-
-/// Applies entries on the master in one transaction, in the order of the plan; `keep` says whether it stays.
-pub async fn apply(master: &mut Client, entries: &[Entry], sender: &Sender, keep: bool) -> Result<Vec<Answer>, Fault> {
-    reach!("send.before");
-    let depth = depths(master, entries).await?;
-    let steps: Vec<Step<'_>> = entries.iter().map(Entry::step).collect();
-    let planned: Vec<&Entry> = plan::order(&steps, &depth).into_iter().map(|i| &entries[i]).collect();
-    let ids: Vec<Uuid> = planned.iter().map(|e| e.id).collect();
-    let seqs: Vec<i64> = planned.iter().map(|e| e.seq).collect();
-    let tables: Vec<&str> = planned.iter().map(|e| e.table.as_str()).collect();
-    let ops: Vec<&str> = planned.iter().map(|e| e.op.as_str()).collect();
-    let pks: Vec<Option<&str>> = planned.iter().map(|e| e.pk.as_deref()).collect();
-    let payloads: Vec<&str> = planned.iter().map(|e| e.payload.as_str()).collect();
-    let bases: Vec<Option<&str>> = planned.iter().map(|e| e.base.as_deref()).collect();
-    let seen: Vec<Option<&str>> = planned.iter().map(|e| e.seen.as_deref()).collect();
-    let waits: Vec<Option<Uuid>> = planned.iter().map(|e| e.waits).collect();
-
-    let transaction = master.transaction().await.map_err(on_master)?;
-    transaction.batch_execute(if keep { LIMITS } else { DRY_LIMITS }).await.map_err(on_master)?;
-    reach!("apply.before");
-    let rows = transaction
-        .query(
-            "SELECT r.entry_id, r.verdict, r.outcome, r.sqlstate, r.message, r.detail, r.object, r.blocked_on, r.blocked_by,
-                    r.pk::text, r.before_image::text, r.after_image::text, r.ms
-             FROM robbie_sync.push($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-                                   $17, $18) r",
-            &[
-                &sender.node,
-                &sender.name,
-                &sender.nonces,
-                &sender.fresh,
-                &sender.acked,
-                &sender.run,
-                &sender.actor,
-                &sender.reason,
-                &sender.force,
-                &ids,
-                &seqs,
-                &tables,
-                &ops,
-                &pks,
-                &payloads,
-                &bases,
-                &seen,
-                &waits,
-            ],
-        )
-        .await
-        .map_err(on_master)?;
-    let mut answers: Vec<Answer> = rows.iter().map(answer).collect::<Result<_, _>>()?;
-    let sent: HashMap<Uuid, &str> = planned.iter().map(|e| (e.id, e.digest.as_str())).collect();
-    for answer in &mut answers {
-        answer.digest = sent.get(&answer.outcome.id).map(ToString::to_string);
-    }
-    reach!("apply.after");
-    if keep {
-        transaction.commit().await.map_err(on_master)?;
-    } else {
-        transaction.rollback().await.map_err(on_master)?;
-    }
-    reach!("apply.committed");
-    Ok(answers)
-}
-
-fn answer(row: &Row) -> Result<Answer, Fault> {
-    let (verdict, outcome): (&str, &str) = (row.get(1), row.get(2));
-    let unknown = |what: &str| {
-        Fault::new(
-            Kind::Schema,
-            format!("the master's robbie_sync.push answered {what:?}, which this version does not know"),
-        )
-        .on(Side::Master)
-        .remedy("use the version of robbie that migrated the master, or a newer one")
-    };
-    let verdict = Verdict::from_name(verdict).ok_or_else(|| unknown(verdict))?;
-    let outcome = Outcome::from_name(outcome).ok_or_else(|| unknown(outcome))?;
-    let (sqlstate, object): (Option<String>, Option<String>) = (row.get(3), row.get(6));
-    let remedy = remedy::of(verdict, outcome, sqlstate.as_deref(), object.as_deref());
-    Ok(Answer {
-        outcome: EntryOutcome {
-            id: row.get(0),
-            verdict,
-            outcome,
-            sqlstate,
-            message: row.get(4),
-            detail: row.get(5),
-            object,
-            remedy,
-            before: row.get(10),
-            after: row.get(11),
-        },
-        blocked_on: row.get(7),
-        blocked_by: row.get(8),
-        pk: row.get(9),
-        ms: row.get(12),
-        digest: None,
-    })
-}
-
-/// How far each table of a batch is from the tables that point at nothing.
-pub async fn depths(master: &Client, entries: &[Entry]) -> Result<HashMap<String, i64>, Fault> {
-    let mut names: Vec<&str> = entries.iter().map(|e| e.table.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let rows = master
-        .query(
-            "WITH RECURSIVE points AS (
-                 SELECT DISTINCT c.relname::text AS child, p.relname::text AS parent
-                 FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class p ON p.oid = f.confrelid
-                 WHERE f.contype = 'f' AND f.conrelid <> f.confrelid AND c.relnamespace = 'public'::regnamespace
-                   AND c.relname = ANY ($1) AND p.relname = ANY ($1)
-             ), walk (tbl, depth) AS (
-                 SELECT n, 0::bigint FROM unnest($1::text[]) n
-                 UNION
-                 SELECT p.child, w.depth + 1 FROM walk w JOIN points p ON p.parent = w.tbl WHERE w.depth < 50
-             )
-             SELECT tbl, max(depth) FROM walk GROUP BY tbl",
-            &[&names],
-        )
-        .await
-        .map_err(on_master)?;
-    Ok(rows.iter().map(|r| (r.get(0), r.get(1))).collect())
-}
-
-/// Notes on the replica what became of a batch: exactly the entries that were answered for.
-pub async fn settle(replica: &Client, answers: &[Answer], sender: &Sender) -> Result<(), Fault> {
-    let results: Vec<serde_json::Value> = answers
-        .iter()
-        .map(|a| {
-            let o = &a.outcome;
-            serde_json::json!({
-                "id": o.id, "verdict": o.verdict.name(), "outcome": o.outcome.name(), "sqlstate": o.sqlstate,
-                "message": o.message, "detail": o.detail, "object": o.object, "blocked_on": a.blocked_on,
-                "blocked_by": a.blocked_by, "pk": a.pk.as_deref().and_then(|k| serde_json::value::RawValue::from_string(k.to_owned()).ok()), "ms": a.ms,
-                "digest": a.digest,
-            })
-        })
-        .collect();
-    let results = serde_json::Value::Array(results).to_string();
-    reach!("settle.before");
-    replica
-        .execute(
-            "SELECT robbie_sync.settle($1, $2, $3::text::jsonb, $4)",
-            &[&sender.run, &sender.actor, &results, &sender.fresh],
-        )
-        .await
-        .map_err(on_replica)?;
-    reach!("settle.after");
     Ok(())
 }
 
-async fn unclaim(replica: &Client, attempt: Option<Uuid>) -> Result<(), Fault> {
-    replica.execute("SELECT robbie_sync.unclaim($1)", &[&attempt]).await.map_err(on_replica)?;
-    Ok(())
+/// A drain under way.
+struct Drain {
+    sender: Sender,
+    most: i32,
+    /// The nonce, once the master has taken it.
+    confirmed: Option<Uuid>,
+    /// By table and key: the entry that is in the way of the row's later ones.
+    unsettled: HashMap<(String, String), Uuid>,
 }
 
-fn count(report: &mut PushReport, answers: &[Answer]) {
-    for answer in answers {
-        *match answer.outcome.outcome {
-            Outcome::Applied => &mut report.applied,
-            Outcome::NoChange | Outcome::Superseded => &mut report.no_change,
-            Outcome::ConflictResolved => &mut report.conflicts,
-            Outcome::Held | Outcome::Blocked => &mut report.blocked,
-            Outcome::Failed | Outcome::Missing => &mut report.failed,
-            Outcome::Later => &mut report.later,
-        } += 1;
+impl Drain {
+    /// Goes once through the queue, from `current` on.
+    async fn pass(&mut self, s: &mut Sessions, mut current: Vec<Entry>, report: &mut PushReport) -> Result<(), Fault> {
+        let mut answered: Vec<Answer> = vec![];
+        while let (Some(start), Some(end)) = (current.first().map(|e| e.seq), current.last().map(|e| e.seq)) {
+            self.hold_back(&mut current);
+            let began = Instant::now();
+            // Nothing is known of a batch that fails: it is due again at once, in its old order, and no failure is counted. How
+            // soon the master is asked again is the schedule's affair.
+            let (applied, following) = tokio::join!(
+                batch::apply(&mut s.master, &current, &self.sender, true, false),
+                self.note_and_read(&s.replica, &answered, end),
+            );
+            let following = following?;
+            match applied {
+                Ok(answers) => {
+                    self.confirmed = self.sender.fresh;
+                    self.remember(&current, &answers);
+                    report.count(&answers);
+                    answered = answers;
+                    current = following;
+                    self.most = if began.elapsed() > LONG { (self.most / 2).max(64) } else { (self.most * 2).min(MOST) };
+                }
+                // One slow entry must not stop the others: the batch is cut down until it is alone, and then it failed.
+                Err(fault) if fault.sqlstate.as_deref() == Some(TOO_SLOW) && current.len() > 1 => {
+                    answered.clear();
+                    self.most = (current.len() as i32 / 4).max(1);
+                    current = batch::claim(&s.replica, start - 1, self.most, None).await?;
+                }
+                Err(fault) if fault.sqlstate.as_deref() == Some(TOO_SLOW) => {
+                    answered = vec![batch::too_slow(&current[0], &fault)];
+                    self.remember(&current, &answered);
+                    report.count(&answered);
+                    current = following;
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        batch::settle(&s.replica, &answered, &self.sender, self.confirmed).await
+    }
+
+    /// What the replica does while the master applies a batch: notes the one before, and reads the one after.
+    async fn note_and_read(&self, replica: &Client, answered: &[Answer], after: i64) -> Result<Vec<Entry>, Fault> {
+        if !answered.is_empty() {
+            batch::settle(replica, answered, &self.sender, self.confirmed).await?;
+        }
+        batch::claim(replica, after, self.most, None).await
+    }
+
+    /// Has entries wait for an earlier one of their row that was sent and not settled: it may not be noted yet.
+    fn hold_back(&self, entries: &mut [Entry]) {
+        if self.unsettled.is_empty() {
+            return;
+        }
+        let here: HashSet<Uuid> = entries.iter().map(|e| e.id).collect();
+        for entry in entries {
+            let key = entry.pk.as_ref().map(|pk| (entry.table.clone(), pk.clone()));
+            entry.waits = key.and_then(|k| self.unsettled.get(&k)).copied().filter(|id| !here.contains(id));
+        }
+    }
+
+    fn remember(&mut self, entries: &[Entry], answers: &[Answer]) {
+        let open: HashMap<Uuid, bool> = answers.iter().map(|a| (a.outcome.id, !a.outcome.outcome.is_settled())).collect();
+        if self.unsettled.is_empty() && !open.values().any(|o| *o) {
+            return;
+        }
+        for entry in entries {
+            let Some(pk) = &entry.pk else { continue };
+            let key = (entry.table.clone(), pk.clone());
+            if open.get(&entry.id).copied().unwrap_or(true) {
+                self.unsettled.entry(key).or_insert(entry.id);
+            } else if self.unsettled.get(&key) == Some(&entry.id) {
+                self.unsettled.remove(&key);
+            }
+        }
     }
 }
 
-fn on_master(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Master)
-}
+impl PushReport {
+    fn settled(&self) -> u64 {
+        self.applied + self.no_change + self.conflicts
+    }
 
-fn on_replica(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Replica)
+    fn count(&mut self, answers: &[Answer]) {
+        for answer in answers {
+            *match answer.outcome.outcome {
+                Outcome::Applied => &mut self.applied,
+                Outcome::NoChange | Outcome::Superseded => &mut self.no_change,
+                Outcome::ConflictResolved => &mut self.conflicts,
+                Outcome::Held | Outcome::Blocked => &mut self.blocked,
+                Outcome::Failed | Outcome::Missing => &mut self.failed,
+                Outcome::Later => &mut self.later,
+            } += 1;
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Sends chosen entries once more, or tries them dry, through the same function as the engine.
 
 use super::plan::{self, Step};
-use super::push::{self, Entry};
+use super::batch::{self, Entry};
 use super::report::{EntryOutcome, Mode, Outcome, ReplayOptions};
 use super::session::Sessions;
 use crate::postgres::{Fault, Pair, Side};
@@ -24,7 +24,7 @@ pub async fn replay(pair: &Pair, ids: &[Uuid], options: ReplayOptions) -> Result
         s.replica.execute("SELECT robbie_sync.note_missed()", &[]).await.map_err(on_replica)?;
     }
     let entries = read(&s.replica, ids).await?;
-    let depth = push::depths(&s.master, &entries).await?;
+    let depth = batch::depths(&s.master, &entries).await?;
     let steps: Vec<Step<'_>> = entries.iter().map(Entry::step).collect();
     let planned: Vec<Entry> = plan::order(&steps, &depth).into_iter().map(|i| entries[i].clone()).collect();
 
@@ -64,13 +64,13 @@ async fn send(
     let mut tried = 0;
     loop {
         tried += 1;
-        let mut sender = push::sender(&s.replica, run, &options.actor).await?;
+        let mut sender = batch::sender(&s.replica, run, &options.actor).await?;
         sender.reason.clone_from(&options.reason);
         sender.force = options.force;
-        match push::apply(&mut s.master, chunk, &sender, options.mode == Mode::Apply).await {
+        match batch::apply(&mut s.master, chunk, &sender, options.mode == Mode::Apply, true).await {
             Ok(answers) => {
                 if options.mode == Mode::Apply {
-                    push::settle(&s.replica, &answers, &sender).await?;
+                    batch::settle(&s.replica, &answers, &sender, None).await?;
                 }
                 return Ok(answers.into_iter().map(|a| a.outcome).collect());
             }
@@ -86,7 +86,7 @@ async fn read(replica: &Client, ids: &[Uuid]) -> Result<Vec<Entry>, Fault> {
         .query(
             "SELECT p.id, coalesce(e.seq, 0), coalesce(e.tbl, p.table_name::text), coalesce(e.op, upper(p.operation)), e.pk::text,
                     p.data::text, coalesce(e.base, CASE WHEN e.op <> 'INSERT' THEN b.image END)::text, e.seen,
-                    robbie_sync.digest(p.table_name::text, p.operation::text, p.data), (
+                    p.xmin::text, (
                         SELECT f.entry_id FROM robbie_sync.entry f
                         WHERE f.tbl = e.tbl AND f.pk = e.pk AND f.seq < e.seq AND f.entry_id <> ALL ($1)
                           AND f.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined')
@@ -98,7 +98,7 @@ async fn read(replica: &Client, ids: &[Uuid]) -> Result<Vec<Entry>, Fault> {
         )
         .await
         .map_err(on_replica)?;
-    Ok(rows.iter().map(push::entry).collect())
+    Ok(rows.iter().map(batch::entry).collect())
 }
 
 async fn record(

@@ -9,7 +9,7 @@ use crate::postgres::identifiers::quote;
 use postgres_protocol::escape::escape_literal;
 
 /// Entries that are not settled.
-pub const OPEN: &str = "e.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined')";
+pub const OPEN: &str = "e.state NOT IN ('applied', 'superseded', 'conflict_resolved')";
 
 /// Writes the statements of one staged table.
 pub struct Statements<'a> {

@@ -1,0 +1,361 @@
+//! A batch of entries: read on the replica, applied on the master in one call, noted on the replica.
+
+use super::plan::{self, Step};
+use super::remedy;
+use super::report::{EntryOutcome, Outcome};
+use crate::postgres::{Fault, Kind, Side};
+use crate::queue::Verdict;
+use std::collections::HashMap;
+use tokio_postgres::{Client, Row};
+use uuid::Uuid;
+
+/// About how many bytes of payload are in a batch.
+const BYTES: i64 = 8 << 20;
+/// Locks on the master are waited for this long, so that one locked row delays its own entry and no other for long.
+const LIMITS: &str = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '60s'";
+/// A dry run disturbs nobody for longer than this.
+const DRY_LIMITS: &str = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '5s'";
+
+/// An entry as it is sent.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its id in `pending_sync`.
+    pub id: Uuid,
+    /// Its place in the queue.
+    pub seq: i64,
+    /// Its table.
+    pub table: String,
+    /// What it does.
+    pub op: String,
+    /// Its row, as JSON text, where it is known.
+    pub pk: Option<String>,
+    /// Its payload, as JSON text.
+    pub payload: String,
+    /// The last synced image of its row, as JSON text.
+    pub base: Option<String>,
+    /// What the replica had seen of the master when it was queued, where that is known.
+    pub seen: Option<String>,
+    /// Its version when it was read; an entry that was edited since is not settled.
+    pub version: String,
+    /// The earlier entry of its row that must be settled first.
+    pub waits: Option<Uuid>,
+}
+
+impl Entry {
+    /// What the plan needs to know of it.
+    pub fn step(&self) -> Step<'_> {
+        Step { seq: self.seq, table: &self.table, key: self.pk.as_deref(), delete: self.op == "DELETE" }
+    }
+}
+
+/// What the master needs to know of a batch beside its entries.
+#[derive(Clone, Debug)]
+pub struct Sender {
+    /// This replica.
+    pub node: Uuid,
+    /// Its name.
+    pub name: String,
+    /// The nonces that the master may hold.
+    pub nonces: Vec<Option<Uuid>>,
+    /// The nonce of this push; none leaves it.
+    pub fresh: Option<Uuid>,
+    /// Up to which entry all are settled and noted.
+    pub acked: i64,
+    /// The run this belongs to.
+    pub run: Uuid,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// Applies over newer rows.
+    pub force: bool,
+}
+
+/// What the master answered for one entry.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// For the caller.
+    pub outcome: EntryOutcome,
+    blocked_on: Option<String>,
+    blocked_by: Option<Uuid>,
+    pk: Option<String>,
+    ms: Option<f64>,
+    version: Option<String>,
+}
+
+/// What this replica says of itself with a push.
+pub async fn sender(replica: &Client, run: Uuid, actor: &str) -> Result<Sender, Fault> {
+    let row = replica
+        .query_one(
+            "SELECT n.node_id, n.name, n.nonce, n.next_nonce, coalesce((SELECT min(e.seq) - 1 FROM robbie_sync.entry e
+                 WHERE e.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined')), 0)
+             FROM robbie_sync.this_node n",
+            &[],
+        )
+        .await
+        .map_err(on_replica)?;
+    let (nonce, next): (Option<Uuid>, Option<Uuid>) = (row.get(2), row.get(3));
+    let nonces = if next.is_some() { vec![nonce, next] } else { vec![nonce] };
+    Ok(Sender {
+        node: row.get(0),
+        name: row.get(1),
+        nonces,
+        fresh: None,
+        acked: row.get(4),
+        run,
+        actor: actor.to_owned(),
+        reason: None,
+        force: false,
+    })
+}
+
+/// The answer for an entry that the master could not apply in time.
+pub fn too_slow(entry: &Entry, fault: &Fault) -> Answer {
+    let (verdict, outcome) = (Verdict::Fault, Outcome::Failed);
+    Answer {
+        outcome: EntryOutcome {
+            id: entry.id,
+            verdict,
+            outcome,
+            sqlstate: fault.sqlstate.clone(),
+            message: Some(fault.message.clone()),
+            detail: None,
+            object: Some(entry.table.clone()),
+            remedy: remedy::of(verdict, outcome, fault.sqlstate.as_deref(), Some(&entry.table)),
+            before: None,
+            after: None,
+        },
+        blocked_on: None,
+        blocked_by: None,
+        pk: entry.pk.clone(),
+        ms: None,
+        version: Some(entry.version.clone()),
+    }
+}
+
+/// The next entries that are due, behind the place `after` in the queue: at most `most`. `fresh` is the nonce of a push that
+/// starts with them.
+pub async fn claim(replica: &Client, after: i64, most: i32, fresh: Option<Uuid>) -> Result<Vec<Entry>, Fault> {
+    reach!("claim.before");
+    let rows = replica
+        .query(
+            "SELECT c.entry_id, c.seq, c.tbl, c.op, c.pk, c.payload, c.base, c.seen, c.version, NULL::uuid
+             FROM robbie_sync.claim($1, $2, $3, $4) c",
+            &[&after, &most, &BYTES, &fresh],
+        )
+        .await
+        .map_err(on_replica)?;
+    reach!("claim.after");
+    Ok(rows.iter().map(entry).collect())
+}
+
+/// Reads an entry from a row: id, seq, table, operation, key, payload, base, what was seen, version, what it waits for.
+pub fn entry(row: &Row) -> Entry {
+    Entry {
+        id: row.get(0),
+        seq: row.get(1),
+        table: row.get(2),
+        op: row.get(3),
+        pk: row.get(4),
+        payload: row.get(5),
+        base: row.get(6),
+        seen: row.get(7),
+        version: row.get(8),
+        waits: row.get(9),
+    }
+}
+
+/// Applies entries on the master in one transaction, in the order of the plan; `keep` says whether it stays, and `images`
+/// whether the answers have the rows before and after.
+pub async fn apply(
+    master: &mut Client,
+    entries: &[Entry],
+    sender: &Sender,
+    keep: bool,
+    images: bool,
+) -> Result<Vec<Answer>, Fault> {
+    reach!("send.before");
+    let depth = depths(master, entries).await?;
+    let steps: Vec<Step<'_>> = entries.iter().map(Entry::step).collect();
+    let planned: Vec<&Entry> = plan::order(&steps, &depth).into_iter().map(|i| &entries[i]).collect();
+    let ids: Vec<Uuid> = planned.iter().map(|e| e.id).collect();
+    let seqs: Vec<i64> = planned.iter().map(|e| e.seq).collect();
+    let tables: Vec<&str> = planned.iter().map(|e| e.table.as_str()).collect();
+    let ops: Vec<&str> = planned.iter().map(|e| e.op.as_str()).collect();
+    let pks: Vec<Option<&str>> = planned.iter().map(|e| e.pk.as_deref()).collect();
+    let payloads: Vec<&str> = planned.iter().map(|e| e.payload.as_str()).collect();
+    let bases: Vec<Option<&str>> = planned.iter().map(|e| e.base.as_deref()).collect();
+    let seen: Vec<Option<&str>> = planned.iter().map(|e| e.seen.as_deref()).collect();
+    let waits: Vec<Option<Uuid>> = planned.iter().map(|e| e.waits).collect();
+
+    let transaction = master.transaction().await.map_err(on_master)?;
+    transaction.batch_execute(if keep { LIMITS } else { DRY_LIMITS }).await.map_err(on_master)?;
+    reach!("apply.before");
+    let rows = transaction
+        .query(
+            "SELECT r.entry_id, r.verdict, r.outcome, r.sqlstate, r.message, r.detail, r.object, r.blocked_on, r.blocked_by,
+                    r.pk::text, CASE WHEN $19 THEN r.before_image::text END, CASE WHEN $19 THEN r.after_image::text END, r.ms
+             FROM robbie_sync.push($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+                                   $17, $18) r",
+            &[
+                &sender.node,
+                &sender.name,
+                &sender.nonces,
+                &sender.fresh,
+                &sender.acked,
+                &sender.run,
+                &sender.actor,
+                &sender.reason,
+                &sender.force,
+                &ids,
+                &seqs,
+                &tables,
+                &ops,
+                &pks,
+                &payloads,
+                &bases,
+                &seen,
+                &waits,
+                &images,
+            ],
+        )
+        .await
+        .map_err(on_master)?;
+    let mut answers: Vec<Answer> = rows.iter().map(answer).collect::<Result<_, _>>()?;
+    let sent: HashMap<Uuid, &str> = planned.iter().map(|e| (e.id, e.version.as_str())).collect();
+    for answer in &mut answers {
+        answer.version = sent.get(&answer.outcome.id).map(ToString::to_string);
+    }
+    reach!("apply.after");
+    if keep {
+        transaction.commit().await.map_err(on_master)?;
+    } else {
+        transaction.rollback().await.map_err(on_master)?;
+    }
+    reach!("apply.committed");
+    Ok(answers)
+}
+
+fn answer(row: &Row) -> Result<Answer, Fault> {
+    let (verdict, outcome): (&str, &str) = (row.get(1), row.get(2));
+    let unknown = |what: &str| {
+        Fault::new(
+            Kind::Schema,
+            format!("the master's robbie_sync.push answered {what:?}, which this version does not know"),
+        )
+        .on(Side::Master)
+        .remedy("use the version of robbie that migrated the master, or a newer one")
+    };
+    let verdict = Verdict::from_name(verdict).ok_or_else(|| unknown(verdict))?;
+    let outcome = Outcome::from_name(outcome).ok_or_else(|| unknown(outcome))?;
+    let (sqlstate, object): (Option<String>, Option<String>) = (row.get(3), row.get(6));
+    let remedy = remedy::of(verdict, outcome, sqlstate.as_deref(), object.as_deref());
+    Ok(Answer {
+        outcome: EntryOutcome {
+            id: row.get(0),
+            verdict,
+            outcome,
+            sqlstate,
+            message: row.get(4),
+            detail: row.get(5),
+            object,
+            remedy,
+            before: row.get(10),
+            after: row.get(11),
+        },
+        blocked_on: row.get(7),
+        blocked_by: row.get(8),
+        pk: row.get(9),
+        ms: row.get(12),
+        version: None,
+    })
+}
+
+/// How far each table of a batch is from the tables that point at nothing.
+pub async fn depths(master: &Client, entries: &[Entry]) -> Result<HashMap<String, i64>, Fault> {
+    let mut names: Vec<&str> = entries.iter().map(|e| e.table.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let rows = master
+        .query(
+            "WITH RECURSIVE points AS (
+                 SELECT DISTINCT c.relname::text AS child, p.relname::text AS parent
+                 FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid JOIN pg_class p ON p.oid = f.confrelid
+                 WHERE f.contype = 'f' AND f.conrelid <> f.confrelid AND c.relnamespace = 'public'::regnamespace
+                   AND c.relname = ANY ($1) AND p.relname = ANY ($1)
+             ), walk (tbl, depth) AS (
+                 SELECT n, 0::bigint FROM unnest($1::text[]) n
+                 UNION
+                 SELECT p.child, w.depth + 1 FROM walk w JOIN points p ON p.parent = w.tbl WHERE w.depth < 50
+             )
+             SELECT tbl, max(depth) FROM walk GROUP BY tbl",
+            &[&names],
+        )
+        .await
+        .map_err(on_master)?;
+    Ok(rows.iter().map(|r| (r.get(0), r.get(1))).collect())
+}
+
+/// Notes on the replica what became of a batch: exactly the entries that were answered for; and the nonce that the master is
+/// known to have taken.
+pub async fn settle(
+    replica: &Client,
+    answers: &[Answer],
+    sender: &Sender,
+    confirmed: Option<Uuid>,
+) -> Result<(), Fault> {
+    reach!("settle.before");
+    let ids: Vec<Uuid> = answers.iter().map(|a| a.outcome.id).collect();
+    let versions: Vec<Option<&str>> = answers.iter().map(|a| a.version.as_deref()).collect();
+    let verdicts: Vec<&str> = answers.iter().map(|a| a.outcome.verdict.name()).collect();
+    let outcomes: Vec<&str> = answers.iter().map(|a| a.outcome.outcome.name()).collect();
+    let states: Vec<Option<&str>> = answers.iter().map(|a| a.outcome.sqlstate.as_deref()).collect();
+    let messages: Vec<Option<&str>> = answers.iter().map(|a| a.outcome.message.as_deref()).collect();
+    let details: Vec<Option<&str>> = answers.iter().map(|a| a.outcome.detail.as_deref()).collect();
+    let objects: Vec<Option<&str>> = answers.iter().map(|a| a.outcome.object.as_deref()).collect();
+    let blocked_on: Vec<Option<&str>> = answers.iter().map(|a| a.blocked_on.as_deref()).collect();
+    let blocked_by: Vec<Option<Uuid>> = answers.iter().map(|a| a.blocked_by).collect();
+    let pks: Vec<Option<&str>> = answers.iter().map(|a| a.pk.as_deref()).collect();
+    let durations: Vec<Option<f64>> = answers.iter().map(|a| a.ms).collect();
+    replica
+        .execute(
+            "SELECT robbie_sync.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+            &[
+                &sender.run,
+                &sender.actor,
+                &confirmed,
+                &ids,
+                &versions,
+                &verdicts,
+                &outcomes,
+                &states,
+                &messages,
+                &details,
+                &objects,
+                &blocked_on,
+                &blocked_by,
+                &pks,
+                &durations,
+            ],
+        )
+        .await
+        .map_err(on_replica)?;
+    reach!("settle.after");
+    Ok(())
+}
+
+/// Gives back what an earlier version left under way.
+pub async fn unclaim(replica: &Client) -> Result<(), Fault> {
+    reach!("unclaim.before");
+    replica.execute("SELECT robbie_sync.unclaim(NULL)", &[]).await.map_err(on_replica)?;
+    reach!("unclaim.after");
+    Ok(())
+}
+
+fn on_master(e: tokio_postgres::Error) -> Fault {
+    Fault::from_postgres(e, Side::Master)
+}
+
+fn on_replica(e: tokio_postgres::Error) -> Fault {
+    Fault::from_postgres(e, Side::Replica)
+}
