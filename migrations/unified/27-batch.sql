@@ -36,7 +36,7 @@ BEGIN
         FROM pg_temp.robbie_done d JOIN pg_temp.robbie_batch b USING (n) WHERE d.judged IS NULL;
         RETURN QUERY SELECT b.id, (d.judged).verdict, (d.judged).outcome, (d.judged).sqlstate, (d.judged).message, (d.judged).detail,
             (d.judged).object, (d.judged).blocked_on, (d.judged).blocked_by, b.pk, NULL::jsonb, NULL::jsonb, NULL::double precision
-        FROM pg_temp.robbie_done d JOIN pg_temp.robbie_batch b USING (n) WHERE d.judged IS NOT NULL;
+        FROM pg_temp.robbie_done d JOIN pg_temp.robbie_batch b USING (n) WHERE NOT d.judged IS NULL;
         todo := ARRAY(SELECT b.n FROM pg_temp.robbie_batch b WHERE NOT EXISTS (SELECT 1 FROM pg_temp.robbie_done d WHERE d.n = b.n)
             AND NOT EXISTS (SELECT 1 FROM pg_temp.robbie_orphan o WHERE o.n = b.n) ORDER BY b.n);
     ELSE

@@ -222,6 +222,11 @@ pub async fn apply(
         .await
         .map_err(on_master)?;
     let mut answers: Vec<Answer> = rows.iter().map(answer).collect::<Result<_, _>>()?;
+    if answers.len() != entries.len() {
+        let told =
+            format!("robbie_sync.push answered for {} of {} entries: nothing was kept", answers.len(), entries.len());
+        return Err(Fault::new(Kind::Schema, told).on(Side::Master).remedy("robbie schema migrate --target master"));
+    }
     let sent: HashMap<Uuid, &str> = planned.iter().map(|e| (e.id, e.version.as_str())).collect();
     for answer in &mut answers {
         answer.version = sent.get(&answer.outcome.id).map(ToString::to_string);

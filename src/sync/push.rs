@@ -84,7 +84,8 @@ impl Drain {
                     report.count(&answers);
                     answered = answers;
                     current = following;
-                    self.most = if began.elapsed() > LONG { (self.most / 2).max(64) } else { (self.most * 2).min(MOST) };
+                    self.most =
+                        if began.elapsed() > LONG { (self.most / 2).max(64) } else { (self.most * 2).min(MOST) };
                 }
                 // One slow entry must not stop the others: the batch is cut down until it is alone, and then it failed.
                 Err(fault) if fault.sqlstate.as_deref() == Some(TOO_SLOW) && current.len() > 1 => {
@@ -125,7 +126,8 @@ impl Drain {
     }
 
     fn remember(&mut self, entries: &[Entry], answers: &[Answer]) {
-        let open: HashMap<Uuid, bool> = answers.iter().map(|a| (a.outcome.id, !a.outcome.outcome.is_settled())).collect();
+        let open: HashMap<Uuid, bool> =
+            answers.iter().map(|a| (a.outcome.id, !a.outcome.outcome.is_settled())).collect();
         if self.unsettled.is_empty() && !open.values().any(|o| *o) {
             return;
         }

@@ -1,7 +1,7 @@
 //! Sends chosen entries once more, or tries them dry, through the same function as the engine.
 
-use super::plan::{self, Step};
 use super::batch::{self, Entry};
+use super::plan::{self, Step};
 use super::report::{EntryOutcome, Mode, Outcome, ReplayOptions};
 use super::session::Sessions;
 use crate::postgres::{Fault, Pair, Side};

@@ -112,7 +112,11 @@ async fn a_payload_that_is_edited_while_it_is_under_way_is_sent_again() {
     let id = Uuid::new_v4();
     let entry = f.conversation(id, "sent").await;
     let edit = async {
-        until(&f.replica, "exists (select from robbie_sync.entry where state = 'inflight')").await;
+        until(
+            &f.master,
+            "exists (select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep')",
+        )
+        .await;
         f.replica
             .execute("update pending_sync set data = data || '{\"title\": \"edited\"}' where id = $1", &[&entry])
             .await
