@@ -199,7 +199,7 @@ DECLARE
     ignored text[] := '{}';
     old_key text := '';
     new_key text := '';
-    same text := '';
+    same text;
 BEGIN
     -- After a SET LOCAL has ended the setting is '' and not NULL.
     IF coalesce(current_setting('robbie_sync.apply', true), '') = 'on' THEN
@@ -209,11 +209,12 @@ BEGIN
         IF i < 2 + keys THEN
             old_key := old_key || CASE WHEN i > 2 THEN ', ' ELSE '' END || format('%L, o.%I', TG_ARGV[i], TG_ARGV[i]);
             new_key := new_key || CASE WHEN i > 2 THEN ', ' ELSE '' END || format('%L, n.%I', TG_ARGV[i], TG_ARGV[i]);
-            same := same || CASE WHEN i > 2 THEN ' AND ' ELSE '' END || format('n.%I = o.%I', TG_ARGV[i], TG_ARGV[i]);
         ELSE
             ignored := ignored || TG_ARGV[i];
         END IF;
     END LOOP;
+    -- As JSON: the type of a key may stand in a schema where its operators are not found.
+    same := format('jsonb_build_object(%s) = jsonb_build_object(%s)', new_key, old_key);
     BEGIN
         IF TG_OP <> 'INSERT' THEN
             -- Copied at the first edit only; a later one moves edit_seq. Columns that triggers keep do not make a row edited.

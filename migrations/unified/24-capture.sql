@@ -1,7 +1,8 @@
 -- Capture on the master: which rows changed, as primary keys, written by the transaction that changed them.
 -- Statement-level triggers on ordinary tables; row-level ones on partitioned tables, where a statement trigger of the
 -- parent misses writes that go to a partition directly. Key only, never a row image: an image could fail on a value
--- that JSON refuses, and then the application's own write would fail.
+-- that JSON refuses, and then the application's own write would fail. Each table has a trigger function of its own, written by
+-- robbie_sync.capture: what it runs is planned once per session (put together at run time it cost five times as much).
 
 -- Tells listeners that something changed; at most once per session and 250 ms, because NOTIFY serialises commits.
 CREATE OR REPLACE FUNCTION robbie_sync.announce(channel text) RETURNS void
@@ -17,82 +18,14 @@ BEGIN
     PERFORM set_config(gate, now_s::text, false), pg_notify(channel, '');
 END $$;
 
--- The replica whose push is under way in this transaction, if one is.
+-- The replica whose push is under way in this transaction, if one is. Without settings of its own, so that it is inlined. After a
+-- SET LOCAL has ended the setting is '' and not NULL.
 CREATE OR REPLACE FUNCTION robbie_sync.origin() RETURNS uuid
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    value text := current_setting('robbie_sync.origin', true);
-BEGIN
-    -- After a SET LOCAL has ended the setting is '' and not NULL.
-    IF value ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' THEN
-        RETURN value::uuid;
-    END IF;
-    RETURN NULL;
-END $$;
-
--- Statement-level capture. Arguments: the table's name, then its key columns.
-CREATE OR REPLACE FUNCTION robbie_sync.note_statement() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
-DECLARE
-    key_of text := '';
-    same text := '';
-    noted bigint;
-BEGIN
-    IF TG_OP = 'TRUNCATE' THEN
-        INSERT INTO robbie_sync.changelog (tbl, op, pk, origin) VALUES (TG_ARGV[0], 'T', NULL, robbie_sync.origin());
-        PERFORM robbie_sync.announce('robbie_changes');
-        RETURN NULL;
-    END IF;
-    FOR i IN 1 .. TG_NARGS - 1 LOOP
-        key_of := key_of || CASE WHEN i > 1 THEN ', ' ELSE '' END || format('%L, r.%I', TG_ARGV[i], TG_ARGV[i]);
-        same := same || CASE WHEN i > 1 THEN ' AND ' ELSE '' END || format('n.%I = r.%I', TG_ARGV[i], TG_ARGV[i]);
-    END LOOP;
-    -- A row whose key changed leaves its old key behind: deleted there, new here.
-    IF TG_OP = 'UPDATE' THEN
-        EXECUTE format('INSERT INTO robbie_sync.changelog (tbl, op, pk, origin)
-            SELECT $1, ''D'', jsonb_build_object(%s), $2 FROM old_rows r
-            WHERE NOT EXISTS (SELECT 1 FROM new_rows n WHERE %s)', key_of, same)
-        USING TG_ARGV[0], robbie_sync.origin();
-    END IF;
-    EXECUTE format('INSERT INTO robbie_sync.changelog (tbl, op, pk, origin)
-        SELECT $1, $3, jsonb_build_object(%s), $2 FROM %s r', key_of,
-        CASE TG_OP WHEN 'DELETE' THEN 'old_rows' ELSE 'new_rows' END)
-    USING TG_ARGV[0], robbie_sync.origin(), left(TG_OP, 1)::"char";
-    GET DIAGNOSTICS noted = ROW_COUNT;
-    IF noted > 0 THEN
-        PERFORM robbie_sync.announce('robbie_changes');
-    END IF;
-    RETURN NULL;
-END $$;
-
--- Row-level capture, for partitioned tables. Arguments as above.
-CREATE OR REPLACE FUNCTION robbie_sync.note_row() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = 'UTC' AS $$
-DECLARE
-    key_of text := '';
-    old_key jsonb;
-    new_key jsonb;
-BEGIN
-    FOR i IN 1 .. TG_NARGS - 1 LOOP
-        key_of := key_of || CASE WHEN i > 1 THEN ', ' ELSE '' END || format('%L, ($1).%I', TG_ARGV[i], TG_ARGV[i]);
-    END LOOP;
-    key_of := format('SELECT jsonb_build_object(%s)', key_of);
-    IF TG_OP <> 'INSERT' THEN
-        EXECUTE key_of INTO old_key USING OLD;
-    END IF;
-    IF TG_OP <> 'DELETE' THEN
-        EXECUTE key_of INTO new_key USING NEW;
-    END IF;
-    IF old_key IS NOT NULL AND old_key IS DISTINCT FROM new_key THEN
-        INSERT INTO robbie_sync.changelog (tbl, op, pk, origin) VALUES (TG_ARGV[0], 'D', old_key, robbie_sync.origin());
-    END IF;
-    IF new_key IS NOT NULL THEN
-        INSERT INTO robbie_sync.changelog (tbl, op, pk, origin)
-        VALUES (TG_ARGV[0], left(TG_OP, 1)::"char", new_key, robbie_sync.origin());
-    END IF;
-    PERFORM robbie_sync.announce('robbie_changes');
-    RETURN NULL;
-END $$;
+LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN pg_catalog.current_setting('robbie_sync.origin', true)
+            OPERATOR(pg_catalog.~) '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+        THEN pg_catalog.current_setting('robbie_sync.origin', true)::pg_catalog.uuid END
+$$;
 
 -- The columns of a table's primary key, in its order; none without one.
 CREATE OR REPLACE FUNCTION robbie_sync.key_columns(target regclass) RETURNS text[]
@@ -104,6 +37,69 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WHERE i.indrelid = target AND i.indisprimary
 $$;
 
+-- Writes the trigger function of a table and returns its name. Operators are named with their schema: the type of a key may
+-- stand anywhere.
+CREATE OR REPLACE FUNCTION robbie_sync.write_capture(target regclass, key text[], by_row boolean) RETURNS text
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    tbl text := (SELECT c.relname FROM pg_class c WHERE c.oid = target);
+    name text := format('robbie_sync.%I', 'capture_' || CASE WHEN octet_length(tbl) <= 50 THEN tbl ELSE md5(tbl) END);
+    pk text := (SELECT format('jsonb_build_object(%s)', string_agg(format('%L, r.%I', k, k), ', ' ORDER BY place))
+        FROM unnest(key) WITH ORDINALITY u(k, place));
+    same text := (
+        SELECT string_agg(format('n.%I OPERATOR(%I.%s) r.%I', u.k, s.nspname, o.oprname, u.k), ' AND ' ORDER BY u.place)
+        FROM unnest(key) WITH ORDINALITY u(k, place)
+        JOIN pg_index i ON i.indrelid = target AND i.indisprimary
+        JOIN pg_opclass c ON c.oid = i.indclass[u.place - 1]
+        JOIN pg_amop m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3 AND m.amoplefttype = c.opcintype
+            AND m.amoprighttype = c.opcintype
+        JOIN pg_operator o ON o.oid = m.amopopr
+        JOIN pg_namespace s ON s.oid = o.oprnamespace);
+    note text := format('INSERT INTO robbie_sync.changelog (tbl, op, pk, origin) SELECT %L, %%s, %%s, robbie_sync.origin()', tbl);
+    body text;
+BEGIN
+    IF same IS NULL THEN
+        RAISE EXCEPTION 'table % cannot be synced: the type of its primary key cannot be compared', target
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    body := CASE WHEN by_row THEN format($body$
+    IF TG_OP <> 'INSERT' AND (TG_OP = 'DELETE' OR NOT EXISTS (SELECT FROM (SELECT NEW.*) n, (SELECT OLD.*) r WHERE %s)) THEN
+        %s FROM (SELECT OLD.*) r;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        %s FROM (SELECT NEW.*) r;
+    END IF;$body$, same, format(note, '''D''', pk), format(note, 'left(TG_OP, 1)::"char"', pk))
+    ELSE format($body$
+    IF TG_OP = 'INSERT' THEN
+        %s FROM new_rows r;
+    ELSIF TG_OP = 'UPDATE' THEN
+        -- A row whose key changed leaves its old key behind: deleted there, new here.
+        %s FROM old_rows r WHERE NOT EXISTS (SELECT FROM new_rows n WHERE %s);
+        %s FROM new_rows r;
+    ELSE
+        %s FROM old_rows r;
+    END IF;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;$body$, format(note, '''I''', pk), format(note, '''D''', pk), same, format(note, '''U''', pk), format(note, '''D''', pk)) END;
+    EXECUTE format('CREATE OR REPLACE FUNCTION %s() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET timezone = ''UTC'' AS %L', name, $begin$
+BEGIN$begin$ || body || $end$
+    PERFORM robbie_sync.announce('robbie_changes');
+    RETURN NULL;
+END$end$);
+    RETURN name;
+END $$;
+
+-- A TRUNCATE; argument: the table's name.
+CREATE OR REPLACE FUNCTION robbie_sync.note_truncate() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO robbie_sync.changelog (tbl, op, pk, origin) VALUES (TG_ARGV[0], 'T', NULL, robbie_sync.origin());
+    PERFORM robbie_sync.announce('robbie_changes');
+    RETURN NULL;
+END $$;
+
 -- Starts the capture of a table's changes: from then on it is synced. Safe to repeat: what is not given stays as it was, or
 -- becomes policy `row`, no derived columns, and `updated_at` as stamp.
 CREATE OR REPLACE FUNCTION robbie_sync.capture(
@@ -113,7 +109,7 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     key text[] := robbie_sync.key_columns(target);
     relation record;
-    arguments text;
+    noting text;
     leaf regclass;
 BEGIN
     SELECT c.relname AS name, n.nspname AS namespace, c.relkind AS kind, c.relispartition AS partition INTO relation
@@ -126,28 +122,25 @@ BEGIN
         RAISE EXCEPTION 'table % cannot be synced: it has no primary key', target
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Add a primary key.';
     END IF;
-    SELECT string_agg(quote_literal(a), ', ' ORDER BY place) INTO arguments
-    FROM unnest(ARRAY[relation.name::text] || key) WITH ORDINALITY arg(a, place);
-
+    noting := robbie_sync.write_capture(target, key, relation.kind = 'p');
     IF relation.kind = 'r' THEN
         EXECUTE format('CREATE OR REPLACE TRIGGER robbie_capture_insert AFTER INSERT ON %s
-            REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION robbie_sync.note_statement(%s)', target, arguments);
+            REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION %s()', target, noting);
         EXECUTE format('CREATE OR REPLACE TRIGGER robbie_capture_update AFTER UPDATE ON %s
-            REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-            FOR EACH STATEMENT EXECUTE FUNCTION robbie_sync.note_statement(%s)', target, arguments);
+            REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION %s()', target, noting);
         EXECUTE format('CREATE OR REPLACE TRIGGER robbie_capture_delete AFTER DELETE ON %s
-            REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION robbie_sync.note_statement(%s)', target, arguments);
+            REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION %s()', target, noting);
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER robbie_capture_insert,
             ENABLE ALWAYS TRIGGER robbie_capture_update, ENABLE ALWAYS TRIGGER robbie_capture_delete', target);
     ELSE
         EXECUTE format('CREATE OR REPLACE TRIGGER robbie_capture_row AFTER INSERT OR UPDATE OR DELETE ON %s
-            FOR EACH ROW EXECUTE FUNCTION robbie_sync.note_row(%s)', target, arguments);
+            FOR EACH ROW EXECUTE FUNCTION %s()', target, noting);
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER robbie_capture_row', target);
     END IF;
     -- TRUNCATE of a partition does not fire the parent's trigger.
     FOR leaf IN SELECT t.relid FROM pg_partition_tree(target) t UNION SELECT target LOOP
         EXECUTE format('CREATE OR REPLACE TRIGGER robbie_capture_truncate AFTER TRUNCATE ON %s
-            FOR EACH STATEMENT EXECUTE FUNCTION robbie_sync.note_statement(%s)', leaf, arguments);
+            FOR EACH STATEMENT EXECUTE FUNCTION robbie_sync.note_truncate(%L)', leaf, relation.name);
         EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER robbie_capture_truncate', leaf);
     END LOOP;
 
@@ -195,6 +188,24 @@ BEGIN
             timeline := NULL;
         END;
     END;
+END $$;
+
+-- A user who is mapped otherwise than before: rows of the user of before and of the user of now are looked at again.
+CREATE OR REPLACE FUNCTION robbie_sync.note_mapping() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO robbie_sync.changelog (tbl, op, pk, origin)
+    SELECT 'robbie_sync.mapping', 'U', jsonb_build_object('uuid_id', u), robbie_sync.origin()
+    FROM (SELECT OLD.uuid_id WHERE TG_OP <> 'INSERT' UNION SELECT NEW.uuid_id WHERE TG_OP <> 'DELETE') users(u) WHERE u IS NOT NULL;
+    PERFORM robbie_sync.announce('robbie_changes');
+    RETURN NULL;
+END $$;
+DO $$ BEGIN
+    IF to_regclass('public.user_id_mapping') IS NOT NULL THEN
+        CREATE OR REPLACE TRIGGER robbie_capture_mapping AFTER INSERT OR UPDATE OR DELETE ON public.user_id_mapping
+            FOR EACH ROW EXECUTE FUNCTION robbie_sync.note_mapping();
+        ALTER TABLE public.user_id_mapping ENABLE ALWAYS TRIGGER robbie_capture_mapping;
+    END IF;
 END $$;
 
 -- The tables of Smart Robbie are synced wherever they are. Where this file ran before, people have chosen since: which tables

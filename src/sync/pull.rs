@@ -88,7 +88,8 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
     };
     report.full = report.full_because.is_some();
 
-    let tables = tables::read(transaction.client(), &s.replica).await?;
+    let mut tables = tables::read(transaction.client(), &s.replica).await?;
+    watch(&s.replica, &mut tables).await?;
     warnings.extend(tables.refused.iter().cloned());
     let moved = report.full || !changes.is_empty() || tables.ordered.iter().any(|t| new.contains_key(&t.name));
     let mut plan = Plan { cursor: Cursor { snapshot, ..seen(&found) }, tables: &tables, staged: vec![], moved, shapes };
@@ -121,6 +122,7 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
         plan.staged.push(Staged { table, stage, whole, rows });
     }
     transaction.commit().await.map_err(on_master)?;
+    watch_partitions(&s.master, warnings).await?;
     reach!("staged");
     apply::apply(&mut s.replica, s.may_rest_triggers, &plan, &mut report).await?;
     for staged in &plan.staged {
@@ -257,6 +259,58 @@ async fn changes(master: &Transaction<'_>, since: &str) -> Result<BTreeMap<Strin
         .await
         .map_err(on_master)?;
     Ok(rows.iter().map(|r| (r.get(0), Change { truncated: r.get(1), oldest_s: r.get(2) })).collect())
+}
+
+/// Has edits of every table noted from now on; a table where that cannot be is not taken.
+async fn watch(replica: &Client, tables: &mut Tables) -> Result<(), Fault> {
+    let names: Vec<&str> = tables.ordered.iter().map(|t| t.name.as_str()).collect();
+    let unwatched = replica
+        .query(
+            "SELECT c.relname::text, c.oid::regclass::text FROM pg_class c
+             WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY ($1)
+               AND NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname = 'robbie_edit_update')",
+            &[&names],
+        )
+        .await
+        .map_err(on_replica)?;
+    for row in unwatched {
+        let (name, target): (String, String) = (row.get(0), row.get(1));
+        let Some(place) = tables.ordered.iter().position(|t| t.name == name) else { continue };
+        let ignored: Vec<&str> =
+            tables.ordered[place].columns.iter().filter(|c| c.ignored).map(|c| c.name.as_str()).collect();
+        let watched = replica.execute("SELECT robbie_sync.watch($1::text::regclass, $2)", &[&target, &ignored]).await;
+        if let Err(e) = watched {
+            tables
+                .refused
+                .push(format!("table {name} cannot be watched for local edits, and is not synced: {}", on_replica(e)));
+            tables.ordered.remove(place);
+        }
+    }
+    Ok(())
+}
+
+/// A partition that came later has its rows captured by the triggers it inherits, but not a TRUNCATE of its own.
+async fn watch_partitions(master: &Client, warnings: &mut Vec<String>) -> Result<(), Fault> {
+    let later = master
+        .query(
+            "SELECT DISTINCT c.oid::regclass::text FROM robbie_sync.synced_table s
+             JOIN pg_class c ON c.relnamespace = 'public'::regnamespace AND c.relname = s.tbl AND c.relkind = 'p'
+             CROSS JOIN LATERAL pg_partition_tree(c.oid::regclass) p
+             WHERE NOT EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = p.relid AND t.tgname = 'robbie_capture_truncate')",
+            &[],
+        )
+        .await
+        .map_err(on_master)?;
+    for row in later {
+        let target: String = row.get(0);
+        if let Err(e) = master.execute("SELECT robbie_sync.capture($1::text::regclass)", &[&target]).await {
+            warnings.push(format!(
+                "a TRUNCATE of a new partition of {target} is not seen; capture it again: {}",
+                on_master(e)
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Tells the master how far this replica is, so that it may forget; a master that cannot be written is told later.

@@ -1,5 +1,6 @@
 //! The engine against a real pair: push, pull, verdicts, faults, schedule.
 
+mod capture;
 mod command;
 mod engine;
 pub mod fixture;

@@ -227,6 +227,76 @@ async fn a_row_that_breaks_a_rule_here_is_put_off_and_the_others_come() {
 }
 
 #[tokio::test]
+async fn a_row_that_a_trigger_here_refuses_is_put_off_with_the_reason_and_the_others_come() {
+    let f = Fixture::new().await;
+    f.cycle().await;
+    f.replica
+        .batch_execute(
+            "create function picky() returns trigger language plpgsql as $$ begin
+                 if new.title = '700' then raise exception 'not this one'; end if;
+                 if new.title = '701' then perform 1 / 0; end if;
+                 if new.title = '702' then perform nosuch(); end if;
+                 return new; end $$;
+             create trigger picky before insert or update on code_conversations for each row execute function picky()",
+        )
+        .await
+        .unwrap();
+    f.master
+        .batch_execute(
+            "insert into code_conversations (session_id, title) select 's', n from generate_series(1, 1000) n",
+        )
+        .await
+        .unwrap();
+    let pull = f.cycle().await.pull.unwrap();
+    assert_eq!((pull.inserted, pull.deferred), (997, 3), "{pull:?}");
+    let reasons = "select string_agg(reason, ', ' order by reason) from robbie_sync.deferred";
+    let refused = "refused here: 22012, refused here: 42883, refused here: P0001 not this one";
+    assert_eq!(text(&f.replica, reasons).await, refused);
+    f.master.batch_execute("update code_conversations set context_type = 'debug'").await.unwrap();
+    let pull = f.cycle().await.pull.unwrap();
+    assert_eq!((pull.updated, pull.deferred), (997, 3), "{pull:?}");
+    // Rows that are refused for ever do not stop others from being tried.
+    f.replica.batch_execute("drop trigger picky on code_conversations").await.unwrap();
+    f.cycle().await;
+    assert_eq!(f.differences().await, "");
+}
+
+#[tokio::test]
+async fn thousands_of_rows_that_wait_for_ever_do_not_starve_one_that_can_be_taken() {
+    let f = Fixture::new().await;
+    f.cycle().await;
+    f.master
+        .batch_execute(
+            "insert into users (id, username, email, password_hash) values
+                 ('bbbbbbbb-0000-4000-8000-000000000002', 'zoe', 'z@x.org', '-'), ('bbbbbbbb-0000-4000-8000-000000000003', 'yan', 'y@x.org', '-');
+             insert into code_conversations (user_id, session_id) select 'bbbbbbbb-0000-4000-8000-000000000002', n from generate_series(1, 6000) n;
+             insert into code_conversations (user_id, session_id) values ('bbbbbbbb-0000-4000-8000-000000000003', 'late')",
+        )
+        .await
+        .unwrap();
+    assert_eq!(f.cycle().await.pull.unwrap().deferred, 6001);
+    // Mapped without a trace in the changelog, and the last of all.
+    f.master
+        .batch_execute(
+            "alter table user_id_mapping disable trigger user;
+             insert into user_id_mapping (text_id, uuid_id, service) values ('yan', 'bbbbbbbb-0000-4000-8000-000000000003', 'robbie-code')",
+        )
+        .await
+        .unwrap();
+    let late = "update robbie_sync.deferred d set at = clock_timestamp() + interval '1 day'
+                where d.pk ->> 'id' = $1";
+    let id = text(&f.master, "select id from code_conversations where session_id = 'late'").await;
+    f.replica.execute(late, &[&id]).await.unwrap();
+    for _ in 0..60 {
+        if f.cycle().await.pull.unwrap().inserted == 1 {
+            assert_eq!(text(&f.replica, "select user_id from code_conversations").await, "yan");
+            return;
+        }
+    }
+    panic!("the row never had its turn");
+}
+
+#[tokio::test]
 async fn a_counting_trigger_of_the_application_does_not_count_pulled_rows_twice() {
     for superuser in [false, true] {
         let f = Fixture::new().await;
