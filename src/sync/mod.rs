@@ -39,7 +39,7 @@ mod stage;
 mod statements;
 mod tables;
 
-pub use cycle::cycle;
+pub use cycle::{Worker, cycle};
 pub use lock::{ask, holder};
 pub use replay::replay;
 pub use report::{

@@ -5,10 +5,14 @@
 #![allow(dead_code, reason = "what one subject needs, another may not")]
 
 pub mod account;
+mod checks;
 mod commits;
 mod faults;
 mod kills;
+mod model;
 mod partitions;
+mod steps;
+mod world;
 
 /// How many rounds of a subject: `sample` in every run of the suite, `full` where it was asked for.
 pub fn size(sample: usize, full: usize) -> usize {
