@@ -340,7 +340,16 @@ async fn local(
             _ => found.is_some(),
         };
         if possible {
-            queued = Some(queue(&t, key, op, &partial).await?);
+            let data = match &found {
+                Some(row) if op == "UPSERT" => {
+                    let row: String = row.get(0);
+                    let merged =
+                        t.query_one("select ($1::text::jsonb || $2::text::jsonb)::text", &[&row, &partial]).await?;
+                    merged.get(0)
+                }
+                _ => partial,
+            };
+            queued = Some(queue(&t, key, op, &data).await?);
             t.batch_execute(&sql).await?;
         }
         possible
