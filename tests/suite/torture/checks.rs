@@ -227,7 +227,7 @@ pub fn i5_no_local_edit_is_lost(model: &Model, site: usize, image: &Image, noted
     Ok(())
 }
 
-/// I7: message_count is the number of messages, on every side.
+/// I7: `message_count` is the number of messages, on every side.
 pub async fn i7_counters_are_right(world: &World, model: Option<&Model>) -> Check {
     let ids: Option<Vec<Uuid>> = model.map(Model::ids);
     let sql = "select c.id::text, c.message_count, count(m.id) from code_conversations c left join code_messages m on m.conversation_id = c.id

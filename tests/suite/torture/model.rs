@@ -3,10 +3,11 @@
 //! order, and what each replica had seen; values are unique, so that each is traced to its write.
 
 use super::checks;
-use super::steps::{self, Step, What};
+use super::steps::{self, Edit, Step, What};
 use super::world::{self, Image, Key, Noted, Row, Table, World};
 use super::{Draw, seed, size};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use uuid::Uuid;
 
 /// Sequences on one set of databases.
@@ -99,7 +100,7 @@ async fn sequence(world: &mut World, run: u64, steps: &[Step]) -> Result<(Model,
     for step in steps {
         let at = |e: String| format!("{e}\n  at step {step:?}");
         let acting = match step.what {
-            What::Local { site, .. } | What::EditPayload { site, .. } => Some(site),
+            What::Local(Edit { site, .. }) | What::EditPayload { site, .. } => Some(site),
             _ => None,
         };
         if let Some(site) = acting.filter(|s| model.crashed.contains(s)) {
@@ -108,7 +109,7 @@ async fn sequence(world: &mut World, run: u64, steps: &[Step]) -> Result<(Model,
         }
         let report = steps::take(world, &mut model, *step).await.map_err(at)?;
         match step.what {
-            What::Local { site, .. } => {
+            What::Local(Edit { site, .. }) => {
                 let image = world::image(&world.sites[site].client, &ids).await;
                 for ((s, key), row) in &mut model.local {
                     if *s == site {
@@ -174,7 +175,7 @@ async fn settle(world: &mut World, model: &mut Model) -> Result<(), String> {
             let noted = world::noted(&world.sites[site].client, &model.of_site(site)).await;
             for (id, n) in noted.iter().filter(|(_, n)| !n.is_terminal()) {
                 resting = false;
-                stuck += &format!("\n  {id} {n:?}");
+                write!(stuck, "\n  {id} {n:?}").unwrap();
                 let chosen = n.blocked_on == "choice" || (round >= 3 && n.blocked_on.starts_with("parent "));
                 if chosen {
                     give_up(world, model, site, *id).await;

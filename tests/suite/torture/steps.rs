@@ -38,7 +38,7 @@ pub enum Way {
 /// A step.
 #[derive(Clone, Copy, Debug)]
 pub enum What {
-    Local { site: usize, key: Key, act: Act, way: Way, whole: bool },
+    Local(Edit),
     Remote { key: Key, act: Act },
     Cycle { site: usize, push: bool, pull: bool },
     Crash { site: usize, polls: u64 },
@@ -48,6 +48,17 @@ pub enum What {
     EditPayload { site: usize, pick: u64 },
     AddColumn { on_master: bool },
     Truncate,
+}
+
+/// What a program does to a row, and how it queues it.
+#[derive(Clone, Copy, Debug)]
+pub struct Edit {
+    pub site: usize,
+    pub key: Key,
+    pub act: Act,
+    pub way: Way,
+    /// Whether the entry has the whole row or what was changed.
+    pub whole: bool,
 }
 
 /// A numbered step; what it writes carries the number.
@@ -80,7 +91,7 @@ fn drawn(d: &mut Draw, sites: usize) -> What {
                 9..11 => Way::Later,
                 _ => Way::NoBase,
             };
-            What::Local { site, key, act, way, whole: d.below(3) == 0 }
+            What::Local(Edit { site, key, act, way, whole: d.below(3) == 0 })
         }
         34..56 => {
             let act = match d.below(8) {
@@ -218,9 +229,9 @@ fn statement(key: Key, run: u64, act: Act, w: &Writes, on_master: bool) -> Strin
 pub async fn take(world: &mut World, model: &mut Model, step: Step) -> Result<Option<CycleReport>, String> {
     let run = model.run;
     match step.what {
-        What::Local { site, key, act, way, whole } => local(world, model, step.no, site, key, act, way, whole)
-            .await
-            .map_err(|e| format!("I16 a local write failed: {e:?}"))?,
+        What::Local(edit) => {
+            local(world, model, step.no, edit).await.map_err(|e| format!("I16 a local write failed: {e:?}"))?;
+        }
         What::Remote { key, act } => {
             let act = if act == Act::Rekey && key.table != Table::Message { Act::A } else { act };
             if act == Act::Insert && key.table == Table::Conversation && key.n == 2 {
@@ -298,11 +309,7 @@ async fn local(
     world: &mut World,
     model: &mut Model,
     no: usize,
-    site: usize,
-    key: Key,
-    act: Act,
-    way: Way,
-    whole: bool,
+    Edit { site, key, act, way, whole }: Edit,
 ) -> Result<(), tokio_postgres::Error> {
     let run = model.run;
     let w = writes(key.table, act, &format!("l{site}"), no);

@@ -4,6 +4,7 @@ use crate::support::{self, TestPair};
 use robbie_console::postgres::{Fault, Pair, Side};
 use robbie_console::sync::{CycleOptions, CycleReport, Worker};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio_postgres::Client;
@@ -104,10 +105,12 @@ impl World {
         let mut audit = AUDIT.to_owned();
         for table in TABLES {
             let [a, b] = table.columns().map(|c| c.replace('\'', "''"));
-            audit += &format!(
+            writeln!(
+                audit,
                 "create trigger zz_audit after insert or update or delete on {} for each row execute function audited('{a}', '{b}');",
                 table.name()
-            );
+            )
+            .unwrap();
         }
         master
             .batch_execute(&format!(
