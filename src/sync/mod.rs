@@ -40,7 +40,7 @@ mod statements;
 mod tables;
 
 pub use cycle::{Worker, cycle};
-pub use lock::{ask, holder};
+pub use lock::{Asked, EngineLock, ask, holder};
 pub use replay::replay;
 pub use report::{
     CycleOptions, CycleReport, EngineStatus, EntryOutcome, Mode, Outcome, PullReport, PushReport, ReplayOptions,

@@ -343,7 +343,7 @@ pub async fn i6_idle_cycles_write_nothing(world: &mut World) -> Check {
 async fn written(world: &mut World) -> Vec<BTreeMap<String, i64>> {
     let mut all = vec![];
     for site in &mut world.sites {
-        site.worker = robbie_console::sync::Worker::new(site.pair.clone());
+        site.stop();
     }
     for client in std::iter::once(&world.master).chain(world.sites.iter().map(|s| &s.client)) {
         all.push(rows_written(client).await);

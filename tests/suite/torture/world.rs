@@ -2,11 +2,12 @@
 
 use crate::support::{self, TestPair};
 use robbie_console::postgres::{Fault, Pair, Side};
-use robbie_console::sync::{CycleOptions, CycleReport, Worker};
+use robbie_console::sync::{Asked, CycleOptions, CycleReport, EngineLock, Worker};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -68,7 +69,38 @@ pub type Image = BTreeMap<Key, Row>;
 pub struct Site {
     pub pair: Pair,
     pub client: Client,
-    pub worker: Worker,
+    /// What keeps its sessions between two cycles; none after a crash.
+    engine: Option<(EngineLock, Worker)>,
+}
+
+impl Site {
+    /// A replica whose engine does not run yet.
+    pub fn new(pair: Pair, client: Client) -> Self {
+        Self { pair, client, engine: None }
+    }
+    /// Its engine, started if it does not run.
+    async fn worker(&mut self) -> Result<&mut Worker, Fault> {
+        while self.engine.is_none() {
+            match EngineLock::ask(&self.pair.replica, Duration::ZERO).await? {
+                Asked::Held(lock) => {
+                    let worker = Worker::new(self.pair.clone(), &lock);
+                    self.engine = Some((lock, worker));
+                }
+                // The sessions of a dead engine live until the server has noticed.
+                Asked::Taken(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+        Ok(&mut self.engine.as_mut().expect("it was just started").1)
+    }
+    /// Runs a cycle.
+    pub async fn cycle(&mut self, push: bool, pull: bool) -> Result<CycleReport, Fault> {
+        let options = CycleOptions { push, pull, ..CycleOptions::default() };
+        self.worker().await?.cycle(&options).await
+    }
+    /// Ends its engine.
+    pub fn stop(&mut self) {
+        self.engine = None;
+    }
 }
 
 /// All of them.
@@ -128,7 +160,7 @@ impl World {
             let own = "update robbie_sync.this_node set node_id = gen_random_uuid();
                        alter table code_conversations alter user_id set default 'allan'";
             client.batch_execute(own).await.unwrap();
-            sites.push(Site { worker: Worker::new(pair.clone()), pair, client });
+            sites.push(Site::new(pair, client));
         }
         let mut world = Self { master, sites, tests };
         for site in 0..replicas {
@@ -138,14 +170,17 @@ impl World {
     }
     /// Runs a cycle of one replica's engine.
     pub async fn cycle(&mut self, site: usize, push: bool, pull: bool) -> Result<CycleReport, Fault> {
-        let options = CycleOptions { push, pull, ..CycleOptions::default() };
-        self.sites[site].worker.cycle(&options).await
+        self.sites[site].cycle(push, pull).await
     }
     /// Runs a cycle that dies after it was polled so many times: its sessions go with it, whatever they were doing.
     pub async fn crash(&mut self, site: usize, polls: u64) {
-        let options = CycleOptions::default();
-        let cycle = Box::pin(self.sites[site].worker.cycle(&options));
-        Dying { cycle, polls }.await;
+        let site = &mut self.sites[site];
+        if let Ok(worker) = site.worker().await {
+            let options = CycleOptions::default();
+            let cycle = Box::pin(worker.cycle(&options));
+            Dying { cycle, polls }.await;
+        }
+        site.stop();
     }
     /// The database of the master, as the superuser.
     pub fn superuser(&self, side: Side) -> robbie_console::postgres::Target {
