@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 /// One turn of one writer.
-const SLICE: Duration = Duration::from_secs(2);
+const SLICE: Duration = Duration::from_millis(500);
 /// Messages that are there before.
 const ROWS: u64 = 20_000;
 
@@ -46,7 +46,7 @@ async fn measure(
     limit: Limit,
 ) {
     let (mut captured, mut plain) = (Samples::default(), Samples::default());
-    for turn in 0..=wanted.runs * 2 {
+    for turn in 0..=wanted.runs * 5 {
         let (c, p) = (write(&with.master, statement, writers).await, write(&without.master, statement, writers).await);
         // The first turn warms both up.
         if turn > 0 {

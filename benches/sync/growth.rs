@@ -5,7 +5,7 @@ use crate::bed::{Bed, Two, close, connect};
 use crate::drain::drained;
 use crate::figure::short;
 use crate::pull::pulled;
-use crate::rows::{self, COLUMNS, queue_inserts};
+use crate::rows::{self, queue_inserts};
 use robbie_console::postgres::Side;
 use std::time::Duration;
 use tokio_postgres::Client;
@@ -21,13 +21,8 @@ pub async fn rows(bed: &Bed, wanted: &Wanted) {
     println!("| rows | first load | rows/s | pull of {CHANGES} changes | drain of {CHANGES} entries | nothing to do |");
     println!("|---|---|---|---|---|---|");
     for size in [wanted.rows / 10, wanted.rows, wanted.rows * 10] {
-        let two = rows::synced(bed, 0).await;
+        let two = rows::filled(bed, size, 0).await;
         let master = connect(&two.master).await;
-        for (first, last) in rows::parts(1, size, 100_000) {
-            let insert = format!("INSERT INTO code_messages ({COLUMNS}) {}", rows::messages(first, last, 0));
-            master.batch_execute(&insert).await.unwrap();
-        }
-        bed.settle(&two.master).await;
         let (report, load) = pulled(&two).await;
         assert!(report.full && report.inserted >= size, "{report:?}");
         bed.settle(&two.replica).await;

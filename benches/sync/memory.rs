@@ -17,14 +17,14 @@ const LONG: u64 = 200;
 /// Measures it.
 pub async fn run(bed: &Bed, wanted: &Wanted) {
     let entries = wanted.rows * TIMES;
-    let two = queued(bed, entries, false).await;
+    let two = queued(bed, wanted.rows, entries, false).await;
     let began = Instant::now();
     let peak = peak_mb(&two, "--push-only");
     let took = began.elapsed().as_secs_f64();
     let replica = connect(&two.replica).await;
     assert_eq!(count(&replica, "pending_sync WHERE synced_at IS NULL").await, 0);
     drop(replica);
-    assert_eq!(count(&connect(&two.master).await, "code_messages").await, entries);
+    assert_eq!(count(&connect(&two.master).await, "code_messages").await, wanted.rows + entries);
     let said = format!("{} MB, {} rows/s", short(peak), short(entries as f64 / took));
     alone(&format!("resident at most, {entries} entries drained"), &said, peak, Limit::Most(128.0));
     bed.drop_both(&two).await;

@@ -10,6 +10,8 @@ use tokio_postgres::Client;
 
 const POISON: u64 = 1_000;
 const GOOD: u64 = 9_000;
+/// Messages that are there before.
+const THERE: u64 = 10_000;
 
 /// Measures it.
 pub async fn run(bed: &Bed, wanted: &Wanted) {
@@ -24,7 +26,7 @@ pub async fn run(bed: &Bed, wanted: &Wanted) {
             let report = sync::cycle(&two.pair(), options).await.unwrap();
             let took = began.elapsed();
             assert!(report.faults.is_empty(), "{:?}", report.faults);
-            assert_eq!(count(&connect(&two.master).await, "code_messages").await, GOOD);
+            assert_eq!(count(&connect(&two.master).await, "code_messages").await, THERE + GOOD);
             let left = count(&connect(&two.replica).await, "pending_sync WHERE synced_at IS NULL").await;
             assert_eq!(left, if std::ptr::eq(queued, &raw const poisoned) { POISON } else { 0 });
             samples.add_rate(GOOD, took);
@@ -43,12 +45,12 @@ pub async fn run(bed: &Bed, wanted: &Wanted) {
 }
 
 async fn prepared(bed: &Bed, poisoned: bool) -> Two {
-    let two = rows::synced(bed, 0).await;
+    let two = rows::synced(bed, THERE).await;
     let replica = rows::filling(&two.replica).await;
     if poisoned {
         poison(&replica).await;
     }
-    rows::queue_inserts(&replica, 1, GOOD).await;
+    rows::queue_inserts(&replica, THERE + 1, THERE + GOOD).await;
     close(replica).await;
     rows::tidy(bed, &two).await;
     two

@@ -44,8 +44,13 @@ pub fn parts(from: u64, to: u64, size: u64) -> impl Iterator<Item = (u64, u64)> 
     (from..=to).step_by(size as usize).map(move |first| (first, to.min(first + size - 1)))
 }
 
-/// A migrated pair with the user and the conversations, and `rows` messages, on both sides; nothing is queued.
+/// A migrated pair with the user, the conversations, and `rows` messages on both sides; nothing is queued.
 pub async fn synced(bed: &Bed, rows: u64) -> Two {
+    filled(bed, rows, rows).await
+}
+
+/// The same with so many messages on either side.
+pub async fn filled(bed: &Bed, of_master: u64, of_replica: u64) -> Two {
     let two = Two { master: bed.migrated(Side::Master).await, replica: bed.migrated(Side::Replica).await };
     let (master, replica) = (connect(&two.master).await, connect(&two.replica).await);
     master
@@ -55,7 +60,7 @@ pub async fn synced(bed: &Bed, rows: u64) -> Two {
         ))
         .await
         .unwrap();
-    for (client, user) in [(&master, ALLAN), (&replica, "allan")] {
+    for (client, user, rows) in [(&master, ALLAN, of_master), (&replica, "allan", of_replica)] {
         // As the engine writes: no edit of this side is noted.
         client
             .batch_execute(&format!(

@@ -14,7 +14,7 @@ const NAIVE: u64 = 50;
 
 /// Measures it.
 pub async fn run(bed: &Bed, wanted: &Wanted) {
-    let queued = queued(bed, wanted.rows, false).await;
+    let queued = queued(bed, wanted.rows, wanted.rows, false).await;
     let (mut near, mut far, mut naive) = (Samples::default(), Samples::default(), Samples::default());
     for _ in 0..wanted.runs {
         let two = bed.copy_of(&queued).await;
@@ -26,7 +26,7 @@ pub async fn run(bed: &Bed, wanted: &Wanted) {
         let (through, line) = proxy::delaying(&two.master, folder.path(), ROUND_TRIP / 2);
         far.add_rate(wanted.rows, drained(&Pair::new(through, two.replica.clone()), wanted.rows).await);
         line.abort();
-        check(&two, wanted.rows).await;
+        check(&two, 2 * wanted.rows).await;
         bed.drop_both(&two).await;
         naive.add_rate(NAIVE, row_by_row(bed, &queued).await);
     }
