@@ -163,3 +163,26 @@ async fn a_table_that_nobody_watched_is_watched_before_it_is_taken() {
     f.cycle().await;
     assert_eq!(text(&f.replica, "select note from parts").await, "ours");
 }
+
+/// What a trigger runs is planned once in a session, with the transition tables as large as they are then; a plan made for one
+/// row (a nested loop over old and new rows) would compare each of 20,000 with each.
+#[tokio::test]
+async fn a_session_that_wrote_one_row_writes_many_as_fast() {
+    let f = Fixture::new().await;
+    f.master
+        .batch_execute(
+            "insert into code_conversations (id, session_id) values ('00000000-0000-4000-8000-000000000001', 's');
+             insert into code_messages (conversation_id, role, content)
+             select '00000000-0000-4000-8000-000000000001', 'user', n::text from generate_series(1, 20000) n;
+             set statement_timeout = '15s';
+             update code_messages set content = 'one' where content = '1';
+             update code_messages set content = 'all';
+             delete from code_messages where content = 'none';
+             delete from code_messages",
+        )
+        .await
+        .expect("a statement of many rows takes as long as its rows, not as their square");
+    let noted = |op: &str| format!("robbie_sync.changelog where tbl = 'code_messages' and op = '{op}'");
+    assert_eq!(count(&f.master, &noted("U")).await, 20_001);
+    assert_eq!(count(&f.master, &noted("D")).await, 20_000);
+}
