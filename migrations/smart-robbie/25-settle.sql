@@ -295,3 +295,12 @@ BEGIN
     END LOOP;
     RETURN taken;
 END $$;
+
+-- A row as JSON, or where it holds what JSON refuses, as the text of the row.
+CREATE OR REPLACE FUNCTION robbie_sync.image_of(of_row record) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RETURN to_jsonb(of_row);
+EXCEPTION WHEN data_exception THEN
+    RETURN jsonb_build_object('row', of_row::text);
+END $$;

@@ -50,6 +50,7 @@ const SMART_ROBBIE: &[Migration] = &[
     Migration::repeatable("24-local-edits.sql", include_str!("../../migrations/smart-robbie/24-local-edits.sql")),
     Migration::repeatable("25-settle.sql", include_str!("../../migrations/smart-robbie/25-settle.sql")),
     Migration::repeatable("26-queue-lists.sql", include_str!("../../migrations/smart-robbie/26-queue-lists.sql")),
+    Migration::repeatable("29-rest-triggers.sql", include_str!("../../migrations/smart-robbie/29-rest-triggers.sql")),
 ];
 
 const UNIFIED: &[Migration] = &[

@@ -21,7 +21,7 @@ const TRIES: u32 = 5;
 /// Takes all stages of a plan.
 pub async fn apply(
     replica: &mut Client,
-    may_rest_triggers: bool,
+    rest_triggers: Option<&str>,
     plan: &Plan<'_>,
     report: &mut PullReport,
 ) -> Result<(), Fault> {
@@ -30,7 +30,7 @@ pub async fn apply(
     loop {
         tried += 1;
         let mut counts = PullReport::default();
-        match once(replica, may_rest_triggers, plan, manner, &mut counts).await {
+        match once(replica, rest_triggers, plan, manner, &mut counts).await {
             Ok(true) => {
                 report.inserted = counts.inserted;
                 report.updated = counts.updated;
@@ -60,7 +60,7 @@ enum Manner {
 /// One try; false if it was rolled back because of a local edit that came in between.
 async fn once(
     replica: &mut Client,
-    may_rest_triggers: bool,
+    rest_triggers: Option<&str>,
     plan: &Plan<'_>,
     manner: Manner,
     report: &mut PullReport,
@@ -71,14 +71,14 @@ async fn once(
     )
     .await
     .map_err(on_replica)?;
-    if may_rest_triggers {
-        t.batch_execute("SET LOCAL session_replication_role = replica").await.map_err(on_replica)?;
+    if let Some(statement) = rest_triggers {
+        t.batch_execute(statement).await.map_err(on_replica)?;
     }
     reach!("take.begin");
     for staged in &plan.staged {
-        upsert(&t, plan, staged, manner, may_rest_triggers, report).await?;
+        upsert(&t, plan, staged, manner, rest_triggers.is_some(), report).await?;
     }
-    if !may_rest_triggers {
+    if rest_triggers.is_none() {
         // Triggers of the application ran; where one of them wrote into a row that was taken, the master's values stand.
         for staged in &plan.staged {
             if let Some(statement) = Statements::new(staged).update(false, true) {
@@ -119,13 +119,13 @@ async fn upsert(
         let keep = matches!(mode, Pull::First | Pull::Rewound(_));
         run(&sql.add_absent(keep)).await?;
         match mode {
-            Pull::First => {
-                if let Some(statement) = sql.leave_newer() {
-                    run(&statement).await?;
-                }
-            }
+            // Without a time stamp nobody can tell which is the newer one.
+            Pull::First => drop(run(&sql.leave_newer().unwrap_or_else(|| sql.leave_unsynced())).await?),
             Pull::Rewound(_) => drop(run(&sql.leave_differing()).await?),
             Pull::Follow | Pull::Trusted(_) => {}
+        }
+        if keep {
+            run(&sql.keep_left()).await?;
         }
     }
     for reference in plan.tables.references.iter().filter(|r| r.child == staged.table.name) {
@@ -161,6 +161,9 @@ async fn upsert(
     reach!("take.change");
     if inserted == staged.rows {
         return Ok(()); // all of them were new
+    }
+    if staged.whole == Some(Pull::First) {
+        run(&sql.archive_overwritten()).await?;
     }
     if let (Some(all), Some(one)) = (sql.update(false, locking), sql.update(true, locking)) {
         report.updated += careful(t, staged, &all, &one).await?;

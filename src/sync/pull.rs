@@ -124,7 +124,7 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
     transaction.commit().await.map_err(on_master)?;
     watch_partitions(&s.master, warnings).await?;
     reach!("staged");
-    apply::apply(&mut s.replica, s.may_rest_triggers, &plan, &mut report).await?;
+    apply::apply(&mut s.replica, s.rest_triggers, &plan, &mut report).await?;
     for staged in &plan.staged {
         s.replica.batch_execute(&format!("DROP TABLE {}", staged.stage)).await.map_err(on_replica)?;
     }

@@ -20,8 +20,8 @@ pub struct Sessions {
     pub master_pid: i32,
     /// And on the replica.
     pub replica_pid: i32,
-    /// Whether `session_replication_role` may be set on the replica: then local triggers rest while rows are taken.
-    pub may_rest_triggers: bool,
+    /// The statement with which local triggers rest for a transaction on the replica, where there is one.
+    pub rest_triggers: Option<&'static str>,
 }
 
 impl Sessions {
@@ -35,8 +35,8 @@ impl Sessions {
         let (replica, replica_pid) = opened(&pair.replica, purpose, "claim").await?;
         let (master, master_pid) = opened(&pair.master, purpose, "push").await?;
         reach!("sessions.open");
-        let may_rest_triggers = replica.batch_execute("SET session_replication_role = origin").await.is_ok();
-        Ok(Self { master, replica, master_pid, replica_pid, may_rest_triggers })
+        let rest_triggers = resting(&replica).await;
+        Ok(Self { master, replica, master_pid, replica_pid, rest_triggers })
     }
     /// How far the master's clock is ahead of the replica's, in seconds, to half a round trip.
     pub async fn clock_offset(&self) -> Option<f64> {
@@ -67,6 +67,22 @@ async fn opened(link: &Link, purpose: &str, needed: &str) -> Result<(Client, i32
         .await
         .map_err(|e| Fault::from_postgres(e, side))?;
     if found.get(0) { Ok((client, found.get(1))) } else { Err(not_migrated(side)) }
+}
+
+/// How triggers are made to rest: as a superuser or by a privilege of its own (PostgreSQL 15 and later); or by a function that a
+/// superuser left here. Otherwise they run.
+async fn resting(replica: &Client) -> Option<&'static str> {
+    const ALLOWED: &str = "SET LOCAL session_replication_role = replica";
+    const LENT: &str = "SELECT robbie_sync.rest_triggers()";
+    for way in [ALLOWED, LENT] {
+        let tried = replica.batch_execute(&format!("BEGIN; {way}")).await;
+        let found = replica.query_one("SELECT current_setting('session_replication_role')", &[]).await;
+        let _ = replica.batch_execute("ROLLBACK").await;
+        if tried.is_ok() && found.is_ok_and(|r| r.get::<_, String>(0) == "replica") {
+            return Some(way);
+        }
+    }
+    None
 }
 
 fn read_only(side: Side) -> Fault {

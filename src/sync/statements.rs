@@ -11,6 +11,11 @@ use postgres_protocol::escape::escape_literal;
 /// Entries that are not settled.
 pub const OPEN: &str = "e.state NOT IN ('applied', 'superseded', 'conflict_resolved')";
 
+/// Why rows are left alone when all are compared.
+const DIFFERS: &str = "differs from the restored master";
+const NEWER: &str = "newer here than on the master";
+const UNSYNCED: &str = "differs from the master, never synced here";
+
 /// Writes the statements of one staged table.
 pub struct Statements<'a> {
     table: &'a Table,
@@ -92,10 +97,38 @@ impl<'a> Statements<'a> {
     /// Leaves rows alone that differ from a master which lost history.
     pub fn leave_differing(&self) -> String {
         format!(
-            "UPDATE {} s SET \"~state\" = 'differs from the restored master' FROM {} t \
+            "UPDATE {} s SET \"~state\" = '{DIFFERS}' FROM {} t \
              WHERE s.\"~state\" IS NULL AND {} AND {}",
             self.stage,
             self.target,
+            self.same_key,
+            self.differs(false)
+        )
+    }
+    /// Notes rows that were just left alone as edited here: no later pull takes the master's over them.
+    pub fn keep_left(&self) -> String {
+        format!(
+            "INSERT INTO robbie_sync.base (tbl, pk, image) SELECT {}, {}, NULL FROM {} s WHERE s.\"~state\" IN ('{DIFFERS}', '{NEWER}', '{UNSYNCED}') \
+             ON CONFLICT (tbl, pk) DO NOTHING",
+            self.literal, self.pk, self.stage
+        )
+    }
+    /// Leaves rows alone that differ, where nothing says which is the newer one.
+    pub fn leave_unsynced(&self) -> String {
+        self.leave_differing().replace(DIFFERS, UNSYNCED)
+    }
+    /// Keeps the images of rows here that were never synced and that the master's, the newer ones, are about to overwrite: as
+    /// discarded entries.
+    pub fn archive_overwritten(&self) -> String {
+        format!(
+            "INSERT INTO robbie_sync.archive (entry_id, pending_row, data_text, reason, actor)
+             SELECT k.id, jsonb_build_object('id', k.id, 'table_name', {}, 'operation', 'UPDATE', 'data', k.image, 'created_at', clock_timestamp()),
+                 k.image::text, 'never synced here, and older than the row of the master that the first load took', 'engine'
+             FROM (SELECT gen_random_uuid(), robbie_sync.image_of(t) FROM {} t JOIN {} s ON {}
+                   WHERE s.\"~live\" AND s.\"~state\" IS NULL AND {}) k(id, image)",
+            self.literal,
+            self.target,
+            self.stage,
             self.same_key,
             self.differs(false)
         )
@@ -104,7 +137,7 @@ impl<'a> Statements<'a> {
     pub fn leave_newer(&self) -> Option<String> {
         let stamp = self.table.columns.iter().find(|c| Some(&c.name) == self.table.stamp.as_ref())?;
         Some(format!(
-            "UPDATE {} s SET \"~state\" = 'newer here than on the master' FROM {} t \
+            "UPDATE {} s SET \"~state\" = '{NEWER}' FROM {} t \
              WHERE s.\"~state\" IS NULL AND {} AND t.{} > {} AND {}",
             self.stage,
             self.target,
@@ -227,8 +260,9 @@ impl<'a> Statements<'a> {
                 key = quote(&self.table.key[0]),
             ),
             format!(
-                "UPDATE {stage} s SET \"~state\" = 'local edit that was never queued' FROM robbie_sync.base b
-                 WHERE b.tbl = {tbl} AND b.pk = {pk} AND s.\"~state\" IS NULL"
+                "UPDATE {stage} s SET \"~state\" = coalesce((SELECT d.reason FROM robbie_sync.deferred d
+                     WHERE d.tbl = {tbl} AND d.pk = b.pk AND d.reason IN ('{DIFFERS}', '{NEWER}', '{UNSYNCED}')), 'local edit that was never queued')
+                 FROM robbie_sync.base b WHERE b.tbl = {tbl} AND b.pk = {pk} AND s.\"~state\" IS NULL"
             ),
         ]
     }

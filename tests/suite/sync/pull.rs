@@ -341,6 +341,118 @@ async fn a_counting_trigger_of_the_application_does_not_count_pulled_rows_twice(
 }
 
 #[tokio::test]
+async fn a_function_that_a_superuser_left_has_the_triggers_rest() {
+    let f = Fixture::new().await;
+    let lent = include_str!("../../../migrations/smart-robbie/29-rest-triggers.sql");
+    support::connect(&f.test.superuser(Side::Replica)).await.batch_execute(lent).await.unwrap();
+    f.replica
+        .batch_execute(
+            "create function never() returns trigger language plpgsql as $$ begin raise exception 'it ran'; end $$;
+             create trigger never before insert or update or delete on code_conversations for each row execute function never()",
+        )
+        .await
+        .unwrap();
+    for change in [
+        "insert into code_conversations (session_id) values ('s')",
+        "update code_conversations set title = 't'",
+        "delete from code_conversations",
+    ] {
+        f.master.batch_execute(change).await.unwrap();
+        assert_eq!(f.cycle().await.pull.unwrap().deferred, 0, "{change}");
+        assert_eq!(f.differences().await, "");
+    }
+    // Outside of a pull they run.
+    f.replica
+        .batch_execute("insert into code_conversations (user_id, session_id) values ('allan', 's')")
+        .await
+        .unwrap_err();
+}
+
+#[tokio::test]
+async fn a_parent_that_is_deleted_here_while_its_children_arrive_leaves_no_orphans() {
+    let f = Fixture::new().await;
+    let id = Uuid::new_v4();
+    f.conversation(id, "parent").await;
+    f.cycle().await;
+    // Foreign keys rest with the triggers; the pull stops when it has looked for the parent.
+    f.replica
+        .batch_execute(
+            "create table gate (opened integer);
+             create function slow() returns trigger language plpgsql as $$ begin
+                 perform pg_advisory_xact_lock_shared(4243);
+                 while not exists (select from public.gate) loop perform pg_sleep(0.01); end loop;
+                 return new;
+             end $$;
+             create trigger slow before insert on code_messages for each row execute function slow();
+             alter table code_messages enable always trigger slow",
+        )
+        .await
+        .unwrap();
+    f.master
+        .execute("insert into code_messages (conversation_id, role, content) values ($1, 'user', 'm')", &[&id])
+        .await
+        .unwrap();
+    let replica = std::sync::Arc::new(robbie_console::postgres::Link::new(f.test.superuser(Side::Replica)));
+    let pair = Pair { master: std::sync::Arc::clone(&f.pair.master), replica };
+    let watcher = support::connect(&f.test.replica).await;
+    let deleting = async {
+        super::safety::until(&watcher, "exists (select from pg_locks where locktype = 'advisory' and objid = 4243)")
+            .await;
+        let delete = f.replica.batch_execute("delete from code_conversations");
+        let open = async {
+            super::safety::until(
+                &watcher,
+                "exists (select from pg_stat_activity where wait_event_type = 'Lock' and query like 'delete%')",
+            )
+            .await;
+            watcher.batch_execute("insert into gate values (1)").await.unwrap();
+        };
+        let (deleted, ()) = tokio::join!(delete, open);
+        deleted.unwrap();
+    };
+    let (report, ()) = tokio::join!(sync::cycle(&pair, CycleOptions::default()), deleting);
+    report.unwrap();
+    let orphans = "code_messages m where not exists (select from code_conversations c where c.id = m.conversation_id)";
+    assert_eq!(count(&f.replica, orphans).await, 0);
+}
+
+#[tokio::test]
+async fn the_first_load_overwrites_nothing_unseen() {
+    let f = Fixture::new().await;
+    let (older, newer, message) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
+    for (client, user, title, hours) in [(&f.master, ALLAN, "theirs", "2"), (&f.replica, "allan", "ours", "1")] {
+        client
+            .batch_execute(&format!(
+                // As they were before the engine was here: noted by no trigger.
+                "set robbie_sync.apply = 'on';
+                 insert into code_conversations (id, user_id, session_id, title, updated_at) values
+                     ('{older}', '{user}', 's', '{title}', '2026-01-01 0{hours}:00Z'),
+                     ('{newer}', '{user}', 's', '{title}', timestamptz '2026-01-01 09:00Z' - interval '{hours} hours');
+                 insert into code_messages (id, role, content, created_at) values ('{message}', 'user', '{title}', '2026-01-01');
+                 reset robbie_sync.apply"
+            ))
+            .await
+            .unwrap();
+    }
+    for _ in 0..3 {
+        f.cycle().await;
+        let titles = format!("select string_agg(title, ' ' order by id = '{newer}') from code_conversations");
+        assert_eq!(text(&f.replica, &titles).await, "theirs ours");
+        assert_eq!(text(&f.replica, "select content from code_messages").await, "ours");
+        let reasons = "select string_agg(reason, ', ' order by tbl) from robbie_sync.deferred";
+        let kept = "newer here than on the master, differs from the master, never synced here";
+        assert_eq!(text(&f.replica, reasons).await, kept);
+        let archived = "select string_agg(pending_row #>> '{data, title}', ' ') from robbie_sync.archive";
+        assert_eq!(text(&f.replica, archived).await, "ours");
+    }
+    // A row that becomes as the master has it waits no longer.
+    f.replica.batch_execute("update code_messages set content = 'theirs'").await.unwrap();
+    f.cycle().await;
+    assert_eq!(count(&f.replica, "robbie_sync.deferred where tbl = 'code_messages'").await, 0);
+    assert_eq!(count(&f.replica, "robbie_sync.base where tbl = 'code_messages'").await, 0);
+}
+
+#[tokio::test]
 async fn a_parent_that_went_stays_while_unsent_children_point_at_it() {
     let f = Fixture::new().await;
     let id = Uuid::new_v4();

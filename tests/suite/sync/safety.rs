@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// Waits for a condition that the other half of a test brings about.
-async fn until(client: &Client, condition: &str) {
+pub async fn until(client: &Client, condition: &str) {
     tokio::time::timeout(Duration::from_secs(30), async {
         while text(client, &format!("select {condition}")).await != "true" {
             tokio::time::sleep(Duration::from_millis(10)).await;
