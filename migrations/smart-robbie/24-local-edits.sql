@@ -43,7 +43,7 @@ BEGIN
     IF raw IS NULL OR NOT raw ?& key THEN
         RETURN NULL;
     END IF;
-    EXECUTE format('SELECT to_jsonb(r) FROM jsonb_populate_record(NULL::%s, $1) r', target) INTO typed USING raw;
+    EXECUTE format('SELECT to_jsonb(r.*) FROM jsonb_populate_record(NULL::%s, $1) r', target) INTO typed USING raw;
     -- A key too long for an index would stop every look at the queue: such an entry goes without one.
     RETURN (SELECT image FROM (SELECT jsonb_object_agg(k, typed -> k) FROM unnest(key) k) whole(image)
             WHERE octet_length(image::text) <= 1500);
@@ -219,10 +219,10 @@ BEGIN
         IF TG_OP <> 'INSERT' THEN
             -- Copied at the first edit only; a later one moves edit_seq. Columns that triggers keep do not make a row edited.
             EXECUTE format('INSERT INTO robbie_sync.base AS b (tbl, pk, image)
-                SELECT $1, jsonb_build_object(%s), to_jsonb(o) FROM old_rows o %s
+                SELECT $1, jsonb_build_object(%s), to_jsonb(o.*) FROM old_rows o %s
                 ON CONFLICT (tbl, pk) DO UPDATE SET edit_seq = excluded.edit_seq, xid = excluded.xid, at = excluded.at', old_key,
                 CASE WHEN TG_OP = 'UPDATE' THEN format('LEFT JOIN new_rows n ON %s
-                    WHERE (to_jsonb(o) - $2) IS DISTINCT FROM (to_jsonb(n) - $2)', same) ELSE '' END)
+                    WHERE (to_jsonb(o.*) - $2) IS DISTINCT FROM (to_jsonb(n.*) - $2)', same) ELSE '' END)
             USING TG_ARGV[0], ignored;
         END IF;
         IF TG_OP <> 'DELETE' THEN

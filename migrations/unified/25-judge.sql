@@ -15,6 +15,7 @@ CREATE TYPE robbie_sync.shape AS (
     ignored  text[],    -- derived and stamps: never compared
     stamp    text,      -- the time of the last change, where there is one
     policy   text,
+    rules    jsonb,     -- {column: {"rule": …, "type": …}}
     sqlstate text,      -- why nothing can be pushed into it
     problem  text,
     remedy   text
@@ -59,6 +60,9 @@ BEGIN
     shape.target := 'public.' || quote_ident(shape_of.tbl);
     shape.key := robbie_sync.key_columns(target);
     shape.policy := rule.policy;
+    SELECT coalesce(jsonb_object_agg(a.attname, jsonb_build_object('rule', rule.rules ->> a.attname::text,
+        'type', format_type(a.atttypid, a.atttypmod))), '{}') INTO shape.rules
+    FROM pg_attribute a WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND rule.rules ? a.attname::text;
     shape.ignored := rule.derived || rule.stamps;
     SELECT array_agg(a.attname::text ORDER BY a.attnum),
            array_agg(a.attname::text ORDER BY a.attnum)
@@ -113,7 +117,7 @@ LANGUAGE plpgsql STABLE SET timezone = 'UTC' SET datestyle = 'ISO' SET intervals
 DECLARE
     typed jsonb;
 BEGIN
-    EXECUTE format('SELECT to_jsonb(r) FROM jsonb_populate_record(NULL::%s, $1) r', shape.target) INTO typed USING data;
+    EXECUTE format('SELECT to_jsonb(r.*) FROM jsonb_populate_record(NULL::%s, $1) r', shape.target) INTO typed USING data;
     RETURN (SELECT coalesce(jsonb_object_agg(k, typed -> k), '{}') FROM jsonb_object_keys(data) k WHERE typed ? k);
 END $$;
 

@@ -44,7 +44,7 @@ LANGUAGE plpgsql SET timezone = 'UTC' SET datestyle = 'ISO' SET intervalstyle = 
 DECLARE
     image jsonb;
 BEGIN
-    EXECUTE format('SELECT to_jsonb(t) FROM jsonb_populate_record(NULL::%1$s, $1) r JOIN %1$s t ON %2$s %3$s', shape.target,
+    EXECUTE format('SELECT to_jsonb(t.*) FROM jsonb_populate_record(NULL::%1$s, $1) r JOIN %1$s t ON %2$s %3$s', shape.target,
         (SELECT string_agg(format('t.%1$I = r.%1$I', k), ' AND ') FROM unnest(shape.key) k),
         CASE WHEN locked THEN 'FOR NO KEY UPDATE OF t' ELSE '' END)
     INTO image USING data;
@@ -85,8 +85,11 @@ DECLARE
     unknown text[];
     ours text[];          -- columns this entry wants to change
     theirs text[] := '{}';-- columns others changed since the base
-    clash text[];
     names text[];
+    merged record;
+    sent jsonb;           -- the payload with the master's users and types
+    seen_at pg_snapshot;
+    met boolean;          -- two inserts of one row met
     edited boolean := false; -- the ledger has it, with another payload
     as_left boolean;      -- the row is as this replica's last entry left it, and that one overlooked nobody's change
     newer boolean;
@@ -159,6 +162,7 @@ BEGIN
         RETURN r;
     END IF;
     data := robbie_sync.canonical(shape, data);
+    sent := data;
     r.pk := (SELECT jsonb_object_agg(k, data -> k) FROM unnest(shape.key) k);
     r.before_image := robbie_sync.row_of(shape, data, true);
     r.after_image := r.before_image;
@@ -180,22 +184,24 @@ BEGIN
             theirs := robbie_sync.differing(base, r.before_image,
                 ARRAY(SELECT k FROM jsonb_object_keys(base) k WHERE k <> ALL (shape.ignored) AND k = ANY (shape.writable)));
         ELSIF NOT as_left THEN
-            newer := robbie_sync.changed_since(shape.tbl, r.pk, node, robbie_sync.seen_here(seen));
+            seen_at := robbie_sync.seen_here(seen);
+            newer := robbie_sync.changed_since(shape.tbl, r.pk, node, seen_at);
         END IF;
     END IF;
     newer := coalesce(newer, false);
 
     IF op = 'DELETE' THEN
-        newer := newer OR (r.before_image IS NOT NULL AND robbie_sync.takes_unseen(to_regclass(shape.target), r.before_image, node, robbie_sync.seen_here(seen)));
         ours := shape.columns;
         IF r.before_image IS NULL THEN
             r.verdict := CASE WHEN base IS NULL THEN 'zero_rows' ELSE 'no_change' END;
-        ELSIF (newer OR cardinality(theirs) > 0) AND NOT force THEN
-            r.verdict := 'overwrites_newer';
-            kind := 'delete_origin_differs';
+            kind := CASE WHEN base IS NOT NULL AND NOT force AND NOT EXISTS (
+                SELECT 1 FROM robbie_sync.applied a WHERE a.pk = r.pk AND a.tbl = shape.tbl AND a.node_id = node AND a.op = 'DELETE')
+                THEN 'delete_missing' END;
         ELSE
-            r.verdict := 'delete';
-            kind := CASE WHEN newer OR cardinality(theirs) > 0 THEN 'delete_origin_differs' END;
+            kind := CASE WHEN newer OR cardinality(theirs) > 0 THEN 'delete_origin_differs'
+                WHEN robbie_sync.takes_unseen(to_regclass(shape.target), r.before_image, node, robbie_sync.seen_here(seen)) THEN 'delete_exists' END;
+            newer := newer OR coalesce(kind = 'delete_exists', false);
+            r.verdict := CASE WHEN kind IS NOT NULL AND NOT force THEN 'overwrites_newer' ELSE 'delete' END;
         END IF;
     ELSIF r.before_image IS NULL THEN
         ours := names;
@@ -207,39 +213,37 @@ BEGIN
         ELSE
             r.verdict := 'insert';
             IF op <> 'INSERT' AND base IS NOT NULL THEN
+                kind := 'update_missing';
                 data := base || data;
                 names := ARRAY(SELECT k FROM jsonb_object_keys(data) k WHERE k = ANY (shape.writable) AND k <> ALL (shape.key));
             END IF;
         END IF;
     ELSE
         -- Only what this entry really changes is written: a whole-row write would revert other people's columns.
-        ours := robbie_sync.differing(data, r.before_image, names);
-        -- An edited payload may take back what its first version did.
-        IF base IS NOT NULL AND NOT (edited AND as_left) THEN
-            ours := ARRAY(SELECT k FROM unnest(ours) k WHERE NOT base ? k OR base -> k IS DISTINCT FROM data -> k);
-        END IF;
-        IF robbie_sync.differing(data, r.before_image, names) = '{}' OR ours <@ shape.ignored THEN
+        met := op = 'INSERT' AND newer AND seen_at IS NOT NULL;
+        SELECT * INTO merged FROM robbie_sync.merge(
+            -- An edited payload may take back what its first version did. Two inserts of one row have an empty row in common.
+            CASE WHEN edited AND as_left THEN NULL
+                 WHEN met AND base IS NULL THEN (SELECT jsonb_object_agg(k, NULL) FROM jsonb_object_keys(r.before_image) k)
+                 ELSE base END,
+            (SELECT coalesce(jsonb_object_agg(k, data -> k), '{}') FROM unnest(names) k), r.before_image,
+            shape.policy, shape.rules, shape.ignored, shape.stamp, statement_timestamp() + interval '5 minutes',
+            as_left OR NOT (met OR cardinality(theirs) > 0), force, edited);
+        ours := ARRAY(SELECT k FROM jsonb_object_keys(merged.written) k);
+        IF merged.written - shape.ignored = '{}' AND merged.lost = '{}' AND merged.by_rule = '{}' THEN
             r.verdict := 'no_change';
-        ELSIF newer AND NOT force THEN
+        ELSIF newer AND NOT met AND NOT force THEN
             r.verdict := 'overwrites_newer';
-            kind := CASE op WHEN 'INSERT' THEN 'insert_exists' ELSE 'update_origin_differs' END;
-        ELSIF cardinality(theirs) > 0 AND NOT force THEN
-            clash := ARRAY(SELECT k FROM unnest(ours) k WHERE k = ANY (theirs));
-            kind := CASE WHEN shape.policy = 'row' OR cardinality(clash) > 0 THEN 'update_origin_differs' END;
-            IF shape.policy = 'row' OR ARRAY(SELECT k FROM unnest(ours) k WHERE k <> ALL (clash) AND k <> ALL (shape.ignored)) = '{}' THEN
-                r.verdict := 'overwrites_newer';
-            ELSE
-                r.verdict := 'update';
-                ours := ARRAY(SELECT k FROM unnest(ours) k WHERE k <> ALL (clash));
-            END IF;
         ELSE
-            r.verdict := 'update';
-            kind := CASE WHEN force AND (newer OR cardinality(theirs) > 0) THEN 'update_origin_differs' END;
+            r.verdict := CASE WHEN merged.written - shape.ignored = '{}' THEN 'overwrites_newer' ELSE 'update' END;
+            kind := CASE WHEN merged.lost = '{}' AND merged.by_rule = '{}' AND NOT (force AND (newer OR cardinality(theirs) > 0)) THEN NULL
+                WHEN base IS NULL AND op = 'INSERT' THEN 'insert_exists' ELSE 'update_origin_differs' END;
+            data := data || merged.written;
         END IF;
     END IF;
 
     -- Without a base nobody can tell who is right: a person chooses. With one, the rule of the table decides.
-    IF (r.verdict = 'overwrites_newer' AND base IS NULL) OR (r.verdict = 'zero_rows' AND NOT force) THEN
+    IF (r.verdict = 'overwrites_newer' AND base IS NULL AND kind IS DISTINCT FROM 'insert_exists') OR (r.verdict = 'zero_rows' AND NOT force) THEN
         r.outcome := 'held';
         r.object := shape.tbl;
         r.blocked_on := 'choice';
@@ -259,17 +263,25 @@ BEGIN
         r.after_image := robbie_sync.row_of(shape, data, false);
     END IF;
     r.outcome := CASE
+        WHEN kind = 'delete_missing' THEN 'no_change'
         WHEN kind IS NOT NULL THEN 'conflict_resolved'
         WHEN r.verdict = 'zero_rows' THEN 'superseded'
         WHEN r.verdict = 'no_change' THEN 'no_change'
         ELSE 'applied' END;
     IF kind IS NOT NULL THEN
-        rule := CASE WHEN force THEN 'forced' WHEN shape.policy = 'row' THEN 'master wins the row' ELSE 'master wins the column' END;
+        rule := CASE WHEN force THEN 'forced'
+            WHEN kind = 'delete_missing' THEN 'both sides deleted it'
+            WHEN kind IN ('insert_exists', 'update_origin_differs') THEN concat_ws('; ',
+                CASE WHEN merged.lost <> '{}' THEN CASE shape.policy WHEN 'row' THEN 'master wins the row' ELSE 'master wins the column' END END,
+                nullif(array_to_string(merged.by_rule, '; '), ''))
+            ELSE 'master wins the row' END;
         r.message := CASE WHEN force THEN 'applied over a newer row of the master, as chosen'
-            ELSE 'both sides changed the row; ' || rule || '; the other image is kept in the conflict log' END;
-        INSERT INTO robbie_sync.conflict (node_id, kind, tbl, pk, base, local, remote, result, rule, entry_ids)
-        VALUES (node, kind, shape.tbl, r.pk, base, CASE op WHEN 'DELETE' THEN NULL ELSE data END, r.before_image, r.after_image,
-            rule, ARRAY[id]);
+            WHEN kind <> 'delete_missing' THEN 'both sides changed the row; ' || rule || '; the other image is kept in the conflict log' END;
+        -- Where both sides wanted the same there is nothing left to look at.
+        INSERT INTO robbie_sync.conflict (node_id, kind, tbl, pk, base, local, remote, result, rule, entry_ids, resolved_at, resolved_by, resolution)
+        SELECT node, kind, shape.tbl, r.pk, base, CASE op WHEN 'DELETE' THEN NULL ELSE sent END, r.before_image, r.after_image,
+            rule, ARRAY[id], d.at, d.by, d.how
+        FROM (SELECT 1) one LEFT JOIN (SELECT clock_timestamp(), 'engine', 'nothing was lost') d(at, by, how) ON kind = 'delete_missing';
     END IF;
     PERFORM robbie_sync.record(node, run, actor, reason, shape, seq, op, payload, NOT force AND (newer OR cardinality(theirs) > 0), r);
     RETURN r;

@@ -83,7 +83,7 @@ pub async fn read(
         return Ok(Image::NoKey);
     }
     let Some(values) = key_values(replica, shape, id, &columns).await? else { return Ok(Image::NoKey) };
-    let mut statement = Statement::new("select to_jsonb(t)::text from ");
+    let mut statement = Statement::new("select to_jsonb(t.*)::text from ");
     statement.push(&identifiers::qualified("public", table)).push(" t where ");
     for (n, (column, value)) in columns.iter().zip(values).enumerate() {
         statement.push(if n > 0 { " and t." } else { "t." }).push(&identifiers::quote(&column.name)).push(" = ");

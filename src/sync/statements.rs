@@ -252,7 +252,7 @@ impl<'a> Statements<'a> {
                  WHERE b.tbl = {tbl} AND b.pk = {pk} AND s.\"~state\" IS NULL AND NOT s.\"~new\"
                    AND pg_visible_in_snapshot(b.xid, pg_current_snapshot()) AND (
                      (s.\"~live\" AND t.{key} IS NOT NULL AND (NOT {}
-                         OR (b.image IS NOT NULL AND (to_jsonb(t) - {ignored}) = (b.image - {ignored}))))
+                         OR (b.image IS NOT NULL AND (to_jsonb(t.*) - {ignored}) = (b.image - {ignored}))))
                      OR (NOT s.\"~live\" AND t.{key} IS NULL))",
                 self.target,
                 self.same_key,

@@ -9,6 +9,7 @@ mod pull;
 mod push;
 mod random;
 mod replay;
+mod rules;
 mod safety;
 mod types;
 mod unseen;
