@@ -86,7 +86,9 @@ DECLARE
     ours text[];          -- columns this entry wants to change
     theirs text[] := '{}';-- columns others changed since the base
     names text[];
-    merged record;
+    writes jsonb;         -- what the merge leaves to write
+    lost text[] := '{}';
+    by_rule text[] := '{}';
     sent jsonb;           -- the payload with the master's users and types
     seen_at pg_snapshot;
     met boolean;          -- two inserts of one row met
@@ -221,24 +223,24 @@ BEGIN
     ELSE
         -- Only what this entry really changes is written: a whole-row write would revert other people's columns.
         met := op = 'INSERT' AND newer AND seen_at IS NOT NULL;
-        SELECT * INTO merged FROM robbie_sync.merge(
+        SELECT m.written, m.lost, m.by_rule INTO writes, lost, by_rule FROM robbie_sync.merge(
             -- An edited payload may take back what its first version did. Two inserts of one row have an empty row in common.
             CASE WHEN edited AND as_left THEN NULL
                  WHEN met AND base IS NULL THEN (SELECT jsonb_object_agg(k, NULL) FROM jsonb_object_keys(r.before_image) k)
                  ELSE base END,
             (SELECT coalesce(jsonb_object_agg(k, data -> k), '{}') FROM unnest(names) k), r.before_image,
             shape.policy, shape.rules, shape.ignored, shape.stamp, statement_timestamp() + interval '5 minutes',
-            as_left OR NOT (met OR cardinality(theirs) > 0), force, edited);
-        ours := ARRAY(SELECT k FROM jsonb_object_keys(merged.written) k);
-        IF merged.written - shape.ignored = '{}' AND merged.lost = '{}' AND merged.by_rule = '{}' THEN
+            as_left OR NOT (met OR cardinality(theirs) > 0), force, edited) m;
+        ours := ARRAY(SELECT k FROM jsonb_object_keys(writes) k);
+        IF writes - shape.ignored = '{}' AND lost = '{}' AND by_rule = '{}' THEN
             r.verdict := 'no_change';
         ELSIF newer AND NOT met AND NOT force THEN
             r.verdict := 'overwrites_newer';
         ELSE
-            r.verdict := CASE WHEN merged.written - shape.ignored = '{}' THEN 'overwrites_newer' ELSE 'update' END;
-            kind := CASE WHEN merged.lost = '{}' AND merged.by_rule = '{}' AND NOT (force AND (newer OR cardinality(theirs) > 0)) THEN NULL
+            r.verdict := CASE WHEN writes - shape.ignored = '{}' THEN 'overwrites_newer' ELSE 'update' END;
+            kind := CASE WHEN lost = '{}' AND by_rule = '{}' AND NOT (force AND (newer OR cardinality(theirs) > 0)) THEN NULL
                 WHEN base IS NULL AND op = 'INSERT' THEN 'insert_exists' ELSE 'update_origin_differs' END;
-            data := data || merged.written;
+            data := data || writes;
         END IF;
     END IF;
 
@@ -272,8 +274,8 @@ BEGIN
         rule := CASE WHEN force THEN 'forced'
             WHEN kind = 'delete_missing' THEN 'both sides deleted it'
             WHEN kind IN ('insert_exists', 'update_origin_differs') THEN concat_ws('; ',
-                CASE WHEN merged.lost <> '{}' THEN CASE shape.policy WHEN 'row' THEN 'master wins the row' ELSE 'master wins the column' END END,
-                nullif(array_to_string(merged.by_rule, '; '), ''))
+                CASE WHEN lost <> '{}' THEN CASE shape.policy WHEN 'row' THEN 'master wins the row' ELSE 'master wins the column' END END,
+                nullif(array_to_string(by_rule, '; '), ''))
             ELSE 'master wins the row' END;
         r.message := CASE WHEN force THEN 'applied over a newer row of the master, as chosen'
             WHEN kind <> 'delete_missing' THEN 'both sides changed the row; ' || rule || '; the other image is kept in the conflict log' END;

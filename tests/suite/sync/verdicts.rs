@@ -36,7 +36,7 @@ async fn what_finds_no_row_or_a_newer_one_is_held_for_a_person() {
         assert_eq!(note, "blocked zero_rows choice");
         assert!(error.contains("no such row"), "{error}");
     }
-    // An old entry meets a row that was written since: by its time, and where it has none, by the changelog.
+    // An old entry meets a row that was written since it was queued.
     f.master
         .batch_execute(&format!(
             "insert into code_conversations (id, session_id, title) values ('{id}', 's', 'newer');
@@ -56,11 +56,14 @@ async fn what_finds_no_row_or_a_newer_one_is_held_for_a_person() {
     assert_eq!(
         count(
             &f.replica,
-            "robbie_sync.entry where state = 'blocked' and verdict = 'overwrites_newer' and blocked_on = 'choice'"
+            "robbie_sync.entry where state = 'blocked' and verdict = 'overwrites_newer' and blocked_on = 'choice' and op = 'UPSERT'"
         )
         .await,
-        2
+        1
     );
+    // Two inserts of one row: the empty row is what they have in common, and the table's rule decides.
+    let logged = "select concat_ws(' ', kind, rule, local ->> 'title', result ->> 'title') from robbie_sync.conflict";
+    assert_eq!(text(&f.master, logged).await, "insert_exists master wins the row old newer");
     assert_eq!(
         text(&f.master, "select (select title from code_conversations) || (select content from code_blocks)").await,
         "newernewer"
