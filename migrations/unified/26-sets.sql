@@ -204,7 +204,7 @@ BEGIN
                 INSERT INTO %1$s AS t (%2$s) OVERRIDING SYSTEM VALUE
                 SELECT %3$s FROM pg_temp.robbie_work w CROSS JOIN LATERAL jsonb_populate_record(NULL::%1$s, w.fold) r
                 WHERE w.verb = ''I'' AND w.last AND w.orphan IS NULL AND w.keys = %4$L AND w.n BETWEEN $1 AND $2
-                ON CONFLICT DO NOTHING RETURNING jsonb_build_object(%5$s) AS pk, to_jsonb(t) AS image
+                ON CONFLICT DO NOTHING RETURNING jsonb_build_object(%5$s) AS pk, to_jsonb(t.*) AS image
             ), noted AS (
                 INSERT INTO pg_temp.robbie_done (n, verdict, image) SELECT w.n, ''insert'', i.image FROM written i
                 JOIN pg_temp.robbie_work w ON w.pk = i.pk AND w.last AND w.n BETWEEN $1 AND $2 RETURNING 1
@@ -222,11 +222,11 @@ LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     EXECUTE format('
         WITH locked AS MATERIALIZED (
-            SELECT w.n, to_jsonb(t) AS image FROM pg_temp.robbie_work w JOIN %1$s t ON %2$s
+            SELECT w.n, to_jsonb(t.*) AS image FROM pg_temp.robbie_work w JOIN %1$s t ON %2$s
             WHERE w.verb IN (''U'', ''D'') AND w.last AND w.base IS NOT NULL
             ORDER BY %3$s FOR NO KEY UPDATE OF t
         ), seen AS (
-            SELECT l.n, l.image, w.verb, w.base, w.keys, to_jsonb(b) AS was, to_jsonb(r) AS wanted,
+            SELECT l.n, l.image, w.verb, w.base, w.keys, to_jsonb(b.*) AS was, to_jsonb(r.*) AS wanted,
                 ARRAY(SELECT c FROM unnest($1) c WHERE NOT w.base ? c) || $2 AS unknown
             FROM locked l JOIN pg_temp.robbie_work w USING (n)
             CROSS JOIN LATERAL jsonb_populate_record(NULL::%1$s, w.base) b
@@ -262,7 +262,7 @@ BEGIN
             WITH written AS (
                 UPDATE %1$s t SET %2$s FROM pg_temp.robbie_work w CROSS JOIN LATERAL jsonb_populate_record(NULL::%1$s, w.fold) r
                 WHERE %3$s AND w.verb = ''U'' AND w.before IS NOT NULL AND w.orphan IS NULL AND w.ours = %4$L AND w.n BETWEEN $1 AND $2
-                RETURNING w.n, w.before, to_jsonb(t) AS image
+                RETURNING w.n, w.before, to_jsonb(t.*) AS image
             ), noted AS (
                 INSERT INTO pg_temp.robbie_done (n, verdict, before, image) SELECT i.n, ''update'', i.before, i.image FROM written i RETURNING 1
             )
@@ -300,7 +300,7 @@ BEGIN
     IF EXISTS (SELECT 1 FROM pg_trigger t WHERE t.tgrelid = to_regclass(shape.target) AND NOT t.tgisinternal
                AND t.tgname NOT LIKE 'robbie\_%' AND t.tgtype & 2 = 0)
     THEN
-        EXECUTE format('UPDATE pg_temp.robbie_done d SET image = to_jsonb(t) FROM pg_temp.robbie_work w JOIN %s t ON %s
+        EXECUTE format('UPDATE pg_temp.robbie_done d SET image = to_jsonb(t.*) FROM pg_temp.robbie_work w JOIN %s t ON %s
             WHERE w.n = d.n AND d.image IS NOT NULL', shape.target, robbie_sync.same_key(shape));
     END IF;
     INSERT INTO pg_temp.robbie_done (n, verdict, before, image)
