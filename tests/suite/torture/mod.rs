@@ -7,12 +7,17 @@
 pub mod account;
 mod checks;
 mod commits;
+mod echo;
 mod faults;
 mod kills;
 mod model;
 mod partitions;
+mod poison;
+mod races;
+mod skew;
 mod steps;
 mod world;
+mod writers;
 
 /// How many rounds of a subject: `sample` in every run of the suite, `full` where it was asked for.
 pub fn size(sample: usize, full: usize) -> usize {

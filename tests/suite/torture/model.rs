@@ -93,9 +93,44 @@ impl Model {
     }
 }
 
+/// Some sequence of a seed.
+pub async fn workload(world: &mut World, seed: u64, run: u64) {
+    let steps = steps::draw(&mut Draw::new(seed.wrapping_add(run << 20)), world.sites.len());
+    let done = sequence(world, run, &steps).await;
+    drop(done.unwrap_or_else(|e| panic!("seed {seed}, run {run}: {e}\n{steps:?}")));
+}
+
+/// Runs a sequence in parts, each under another clock of the replicas.
+pub async fn under_clocks(
+    world: &mut World,
+    run: u64,
+    parts: &[(&str, &[Step])],
+) -> Result<(Model, checks::Evidence), String> {
+    let mut model = Model { run, ..Model::default() };
+    for (clock, steps) in parts {
+        for site in 0..world.sites.len() {
+            world.set_clock(site, clock).await;
+        }
+        go(world, &mut model, steps).await?;
+    }
+    rest(world, model).await
+}
+
 /// Runs a sequence to its rest and checks it; the error names the invariant.
 async fn sequence(world: &mut World, run: u64, steps: &[Step]) -> Result<(Model, checks::Evidence), String> {
     let mut model = Model { run, ..Model::default() };
+    go(world, &mut model, steps).await?;
+    rest(world, model).await
+}
+
+async fn rest(world: &mut World, mut model: Model) -> Result<(Model, checks::Evidence), String> {
+    settle(world, &mut model).await?;
+    let evidence = checks::gather(world, &model).await;
+    checks::all(world, &model, &evidence).await?;
+    Ok((model, evidence))
+}
+
+async fn go(world: &mut World, model: &mut Model, steps: &[Step]) -> Result<(), String> {
     let ids = model.ids();
     for step in steps {
         let at = |e: String| format!("{e}\n  at step {step:?}");
@@ -107,7 +142,7 @@ async fn sequence(world: &mut World, run: u64, steps: &[Step]) -> Result<(Model,
             let image = world::image(&world.sites[site].client, &ids).await;
             model.saw(site, &image);
         }
-        let report = steps::take(world, &mut model, *step).await.map_err(at)?;
+        let report = steps::take(world, model, *step).await.map_err(at)?;
         match step.what {
             What::Local(Edit { site, .. }) => {
                 let image = world::image(&world.sites[site].client, &ids).await;
@@ -118,19 +153,16 @@ async fn sequence(world: &mut World, run: u64, steps: &[Step]) -> Result<(Model,
                 }
             }
             What::Cycle { site, pull, .. } => {
-                look(world, &mut model, site).await.map_err(at)?;
+                look(world, model, site).await.map_err(at)?;
                 if pull && report.is_some_and(|r| r.pull.is_some()) {
-                    checks::i3_no_change_is_missed(world, &model, site).await.map_err(at)?;
+                    checks::i3_no_change_is_missed(world, model, site).await.map_err(at)?;
                 }
             }
-            What::Crash { site, .. } => look(world, &mut model, site).await.map_err(at)?,
+            What::Crash { site, .. } => look(world, model, site).await.map_err(at)?,
             _ => {}
         }
     }
-    settle(world, &mut model).await?;
-    let evidence = checks::gather(world, &model).await;
-    checks::all(world, &model, &evidence).await?;
-    Ok((model, evidence))
+    Ok(())
 }
 
 /// After the engine worked on a replica: what programs wrote there and is not settled stands as they left it.

@@ -182,6 +182,30 @@ impl World {
         }
         site.stop();
     }
+    /// Has the programs of a replica stamp rows and entries by a clock that is so much off.
+    pub async fn set_clock(&self, site: usize, off: &str) {
+        let stamps =
+            [("pending_sync", "created_at"), ("code_messages", "created_at"), ("code_conversations", "created_at")];
+        let mut sql = format!(
+            "create or replace function off_clock() returns trigger language plpgsql as $$ begin
+                 if coalesce(current_setting('robbie_sync.apply', true), '') <> 'on' then
+                     new.updated_at := now() + interval '{off}';
+                 end if;
+                 return new;
+             end $$;"
+        );
+        for (table, column) in stamps {
+            write!(sql, "alter table {table} alter {column} set default now() + interval '{off}';").unwrap();
+        }
+        for table in ["code_conversations", "robbie_personality_state"] {
+            write!(
+                sql,
+                "create or replace trigger zz_off_clock before insert or update on {table} for each row execute function off_clock();"
+            )
+            .unwrap();
+        }
+        self.sites[site].client.batch_execute(&sql).await.unwrap();
+    }
     /// The database of the master, as the superuser.
     pub fn superuser(&self, side: Side) -> robbie_console::postgres::Target {
         self.tests[0].superuser(side)
