@@ -6,6 +6,8 @@ use super::{Draw, is_full, seed, size};
 use crate::support;
 use crate::sync::fixture::{Fixture, count, text};
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
@@ -120,14 +122,15 @@ async fn every_read_here_shows_one_state_of_the_master() {
     let (f, mut engine) = with_table("id integer primary key, balance bigint not null", "accounts").await;
     f.master.batch_execute("insert into accounts select n, 1000 from generate_series(1, 20) n").await.unwrap();
     engine.cycle(true, true).await.unwrap();
-    let (seed, transfers) = (seed(), size(25, 2_000));
+    let (seed, pulls) = (seed(), size(10, 1_000));
+    let stop = Arc::new(AtomicBool::new(false));
     let mut tasks = vec![];
     for bank in 0..4 {
         let client = support::connect(&f.test.master).await;
-        let mut draw = Draw::new(seed + bank);
+        let (mut draw, stop) = (Draw::new(seed + bank), Arc::clone(&stop));
         #[expect(clippy::disallowed_methods, reason = "a writer of this test, awaited below")]
         tasks.push(tokio::spawn(async move {
-            for _ in 0..transfers {
+            while !stop.load(Ordering::Relaxed) {
                 let (from, to) = (1 + draw.below(20), 1 + draw.below(20));
                 let (first, second) = (from.min(to), from.max(to));
                 // In the order of the keys, so that two transfers do not deadlock; in two statements.
@@ -144,7 +147,7 @@ async fn every_read_here_shows_one_state_of_the_master() {
     }
     let reader = support::connect(&f.test.replica).await;
     let (mut reads, mut states) = (0, BTreeSet::new());
-    while !tasks.iter().all(tokio::task::JoinHandle::is_finished) {
+    for _ in 0..pulls {
         let reading = async {
             let until = Instant::now() + Duration::from_millis(20);
             while Instant::now() < until {
@@ -161,6 +164,7 @@ async fn every_read_here_shows_one_state_of_the_master() {
         let (pulled, ()) = tokio::join!(engine.cycle(true, true), reading);
         pulled.unwrap();
     }
+    stop.store(true, Ordering::Relaxed);
     for task in tasks {
         task.await.unwrap();
     }
