@@ -66,7 +66,7 @@ BEGIN
     IF row_key IS NOT NULL AND NOT synced THEN
         SELECT e.base, e.op, p.data INTO earlier
         FROM robbie_sync.entry e JOIN public.pending_sync p ON p.id = e.entry_id
-        WHERE e.tbl = of_table AND e.pk = row_key AND e.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined')
+        WHERE e.tbl = of_table AND e.pk = row_key AND e.state NOT IN ('applied', 'superseded', 'conflict_resolved')
         ORDER BY e.seq DESC LIMIT 1;
         IF NOT FOUND THEN
             SELECT b.image INTO base_image FROM robbie_sync.base b WHERE b.tbl = of_table AND b.pk = row_key;
@@ -106,16 +106,72 @@ BEGIN
     RETURN noted;
 END $$;
 
+-- The statement that notes all of new_rows at once, as note_entry notes one: for many entries of one table and of as many rows,
+-- none of which has an earlier unsettled entry. Otherwise it notes nothing.
+CREATE OR REPLACE FUNCTION robbie_sync.note_many(table_name text) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    of_table text := regexp_replace(note_many.table_name, '^public\.', '');
+    target regclass := to_regclass('public.' || quote_ident(of_table));
+    key text[] := robbie_sync.key_columns(target);
+    raw text := (SELECT string_agg(format('%1$L, n.data -> %1$L', k), ', ') FROM unnest(key) k);
+    typed text := (SELECT string_agg(format('%1$L, to_jsonb(r.%1$I)', k), ', ') FROM unnest(key) k);
+    given text := (SELECT string_agg(format('n.data ->> %L IS NOT NULL', k), ' AND ') FROM unnest(key) k);
+BEGIN
+    IF target IS NULL OR key = '{}' THEN
+        RETURN NULL;
+    END IF;
+    RETURN format($statement$
+        WITH keyed AS MATERIALIZED (
+            SELECT row_number() OVER () AS place, n.id, upper(n.operation) AS op, n.created_at, k.pk
+            FROM new_rows n
+            LEFT JOIN LATERAL (
+                SELECT jsonb_build_object(%2$s) AS pk FROM jsonb_populate_record(NULL::%3$s, jsonb_build_object(%1$s)) r
+                WHERE jsonb_typeof(n.data) = 'object' AND %4$s) k ON octet_length(k.pk::text) <= 1500
+        ), trouble AS (
+            SELECT 1 FROM keyed k WHERE k.pk IS NOT NULL GROUP BY k.pk HAVING count(*) > 1
+            UNION ALL
+            SELECT 1 FROM keyed k JOIN robbie_sync.entry e ON e.tbl = %5$L AND e.pk = k.pk
+            WHERE e.state NOT IN ('applied', 'superseded', 'conflict_resolved')
+        )
+        INSERT INTO robbie_sync.entry (entry_id, tbl, op, pk, base, queued_at, seen)
+        SELECT k.id, %5$L, k.op, k.pk, b.image, coalesce(k.created_at, clock_timestamp()),
+            CASE WHEN NOT EXISTS (SELECT 1 FROM robbie_sync.deferred d WHERE d.tbl = %5$L AND d.pk = k.pk) THEN (
+                SELECT concat_ws(' ', c.system_identifier, coalesce(c.timeline::text, '-'), c.snapshot) FROM robbie_sync.cursor c
+                WHERE c.state = 'following') END
+        FROM keyed k LEFT JOIN robbie_sync.base b ON b.tbl = %5$L AND b.pk = k.pk
+        WHERE NOT EXISTS (SELECT 1 FROM trouble)
+        ORDER BY k.place
+        ON CONFLICT (entry_id) DO NOTHING$statement$, raw, typed, target, given, of_table);
+END $$;
+
 CREATE OR REPLACE FUNCTION robbie_sync.queued() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
     added record;
+    statement text;
+    noted bigint := 0;
 BEGIN
     BEGIN
-        FOR added IN SELECT * FROM new_rows LOOP
-            PERFORM robbie_sync.note_entry(added.id, added.table_name::text, added.operation::text, added.data, added.created_at,
-                added.synced_at IS NOT NULL, false);
-        END LOOP;
+        IF (SELECT count(*) FROM (SELECT 1 FROM new_rows LIMIT 9) few) > 8 THEN
+            BEGIN
+                SELECT robbie_sync.note_many(min(n.table_name::text)) INTO statement FROM new_rows n
+                HAVING min(n.table_name::text) = max(n.table_name::text) AND bool_and(n.synced_at IS NULL);
+                IF statement IS NOT NULL THEN
+                    EXECUTE statement;
+                    GET DIAGNOSTICS noted = ROW_COUNT;
+                END IF;
+            EXCEPTION WHEN data_exception THEN
+                -- A key that is no value of its type: found one by one.
+                noted := 0;
+            END;
+        END IF;
+        IF noted = 0 THEN
+            FOR added IN SELECT * FROM new_rows LOOP
+                PERFORM robbie_sync.note_entry(added.id, added.table_name::text, added.operation::text, added.data, added.created_at,
+                    added.synced_at IS NOT NULL, false);
+            END LOOP;
+        END IF;
         PERFORM robbie_sync.announce('robbie_queue');
     EXCEPTION WHEN OTHERS THEN
         RAISE LOG 'robbie_sync: an entry was not noted: % (%)', SQLERRM, SQLSTATE;
