@@ -14,8 +14,11 @@ const CHANGELOG: &str = "
         SELECT min(pg_snapshot_xmin(n.snapshot)::text::numeric) AS xid FROM robbie_sync.node n
         WHERE n.snapshot IS NOT NULL AND n.last_seen > clock_timestamp() - interval '30 days'
     ), old AS (
-        SELECT c.ctid, c.xid FROM robbie_sync.changelog c, wanted w
-        WHERE c.xid < w.xid::text::xid8 AND c.at < clock_timestamp() - interval '1 day' ORDER BY c.xid LIMIT 20000
+        -- The oldest first, and their age then: a day of changes is not read through to find that all are young.
+        SELECT c.ctid, c.xid FROM (
+            SELECT c.ctid, c.xid, c.at FROM robbie_sync.changelog c
+            WHERE c.xid < (SELECT w.xid::text::xid8 FROM wanted w) ORDER BY c.xid LIMIT 20000) c
+        WHERE c.at < clock_timestamp() - interval '1 day'
     ), gone AS (
         DELETE FROM robbie_sync.changelog c USING old o WHERE c.ctid = o.ctid RETURNING o.xid
     )
