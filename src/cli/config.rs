@@ -193,6 +193,7 @@ fn values(settings: &Settings) -> Vec<Line> {
         flag("read_only", &settings.read_only),
         line("theme", settings.theme.value.clone(), &settings.theme.origin),
         line("interval", format!("{:?}", settings.interval.value), &settings.interval.origin),
+        line("keep", format!("{} days", settings.keep.value.as_secs() / 86_400), &settings.keep.origin),
         flag("sync enabled", &settings.sync_enabled),
         flag("mouse", &settings.mouse),
         flag("colours", &settings.color),

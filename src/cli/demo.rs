@@ -83,7 +83,8 @@ async fn report(args: DemoArgs, settings: &Settings, home: Home, json: bool) -> 
         say("the data of last time are still there (`robbie demo --reset` starts over)");
     }
     say("one cycle");
-    let options = EngineOptions { interval: settings.interval.value, ..EngineOptions::default() };
+    let options =
+        EngineOptions { interval: settings.interval.value, keep: settings.keep.value, ..EngineOptions::default() };
     let engine = Engine::start(pair.clone(), options);
     // It ends with a cycle or with its fault, which the report names; a lost server does neither.
     let mut engine_status = engine.status();

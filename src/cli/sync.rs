@@ -1,14 +1,17 @@
 //! `robbie sync`: the engine without the console, once or until it is stopped.
 
-use super::{Exit, Invocation, output, targets};
+use super::{Exit, Invocation, Targets, output, targets};
 use crate::metrics::{self, Exporter, Source};
-use crate::postgres::{Fault, Kind, Pair, Side, Target};
+use crate::postgres::{Fault, Kind, Pair, Side};
 use crate::settings;
 use crate::sync::figures::{Figures, Percentiles};
-use crate::sync::{self, CycleOptions, CycleReport, Done, Engine, EngineHandle, EngineOptions, EngineStatus};
+use crate::sync::{self, CycleOptions, CycleReport, Done, Engine, EngineHandle, EngineOptions, EngineStatus, Preview};
 use clap::Args;
+
+mod dry;
 use futures_util::future::join_all;
 use serde::Serialize;
+use serde_json::value::RawValue;
 use std::fmt::Write as _;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -22,6 +25,12 @@ pub struct SyncArgs {
     /// Run one cycle and end. If an engine runs already, it is asked for a cycle instead.
     #[arg(long)]
     pub once: bool,
+    /// Say what a cycle would send and take, and write nothing.
+    #[arg(long, requires = "once")]
+    pub dry_run: bool,
+    /// List the last cycles that did something, and the last replays.
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "20", conflicts_with_all = ["once", "interval", "metrics"])]
+    pub runs: Option<u16>,
     /// The longest time between two cycles, such as 30s or 5m.
     #[arg(long, value_name = "TIME", conflicts_with = "once", value_parser = interval)]
     pub interval: Option<Duration>,
@@ -54,6 +63,10 @@ struct Line<'a> {
     asked: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a Fault>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preview: Option<&'a Preview>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    runs: Option<&'a RawValue>,
 }
 
 /// What a line says of all cycles until now.
@@ -78,7 +91,7 @@ impl Telling {
 
 impl<'a> Line<'a> {
     fn of(replica: &'a str) -> Self {
-        Self { replica, cycle: None, figures: None, held_by: None, asked: None, error: None }
+        Self { replica, cycle: None, figures: None, held_by: None, asked: None, error: None, preview: None, runs: None }
     }
 }
 
@@ -93,15 +106,20 @@ pub async fn run(args: &SyncArgs, invocation: &Invocation) -> Result<Exit, Fault
 
 async fn work(args: &SyncArgs, invocation: &Invocation) -> Result<Exit, Fault> {
     let targets = targets::targets(&invocation.settings)?;
+    if let Some(most) = args.runs {
+        return dry::runs(&named(&targets), most, invocation.json).await;
+    }
     if let Some(target) = std::iter::once(&targets.master).chain(&targets.replicas).find(|t| t.read_only) {
         return Err(Fault::new(Kind::Settings, "syncing writes, and sessions are read-only")
             .on(target.side)
             .remedy("leave out --read-only, and `read_only` in the configuration"));
     }
-    let pairs: Vec<(String, Pair)> =
-        targets.replicas.iter().map(|r| (r.name.clone(), pair(&targets.master, r))).collect();
+    let pairs = named(&targets);
+    if args.dry_run {
+        return dry::run(args, &pairs, invocation.json).await;
+    }
     if args.once {
-        return once(args, &pairs, invocation.json).await;
+        return once(args, &pairs, invocation).await;
     }
     if !invocation.settings.sync_enabled.value {
         return Err(Fault::new(
@@ -114,18 +132,19 @@ async fn work(args: &SyncArgs, invocation: &Invocation) -> Result<Exit, Fault> {
         interval: args.interval.unwrap_or(invocation.settings.interval.value),
         push: !args.pull_only,
         pull: !args.push_only,
+        keep: invocation.settings.keep.value,
     };
     until_stopped(&pairs, &options, args.metrics.as_deref(), invocation.json).await
 }
 
-fn pair(master: &Target, replica: &Target) -> Pair {
-    Pair::new(master.clone(), replica.clone())
+fn named(targets: &Targets) -> Vec<(String, Pair)> {
+    targets.replicas.iter().map(|r| (r.name.clone(), Pair::new(targets.master.clone(), r.clone()))).collect()
 }
 
-async fn once(args: &SyncArgs, pairs: &[(String, Pair)], json: bool) -> Result<Exit, Fault> {
-    let mut worst = Exit::Done;
+async fn once(args: &SyncArgs, pairs: &[(String, Pair)], invocation: &Invocation) -> Result<Exit, Fault> {
+    let (mut worst, json, keep) = (Exit::Done, invocation.json, invocation.settings.keep.value);
     for (name, pair) in pairs {
-        let options = CycleOptions { push: !args.pull_only, pull: !args.push_only, ..CycleOptions::default() };
+        let options = CycleOptions { push: !args.pull_only, pull: !args.push_only, keep, ..CycleOptions::default() };
         let line = Line::of(name);
         let exit = match sync::cycle(pair, options).await {
             Ok(report) => {

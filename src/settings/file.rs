@@ -28,6 +28,8 @@ pub struct Preferences {
     pub theme: Option<Chosen<String>>,
     /// `interval`.
     pub interval: Option<Chosen<Duration>>,
+    /// `keep`.
+    pub keep: Option<Chosen<Duration>>,
     /// `mouse`.
     pub mouse: Option<Chosen<bool>>,
     /// `log_level`.
@@ -57,9 +59,9 @@ impl Profile {
 }
 
 const GENERAL: &[&str] =
-    &["profile", "profiles", "protected", "read_only", "theme", "interval", "mouse", "log_level", "keys"];
+    &["profile", "profiles", "protected", "read_only", "theme", "interval", "keep", "mouse", "log_level", "keys"];
 const PROFILE: &[&str] =
-    &["master", "replicas", "protected", "read_only", "theme", "interval", "mouse", "log_level", "keys"];
+    &["master", "replicas", "protected", "read_only", "theme", "interval", "keep", "mouse", "log_level", "keys"];
 const SERVER: &[&str] = &["url", "password_command"];
 const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
@@ -107,7 +109,7 @@ pub fn no_such_profile(name: &str, names: &[&str]) -> Problem {
     Problem::new(format!("there is no profile `{name}`")).remedy(remedy)
 }
 
-/// `30s`, `5m`, `1h`, `500ms`; a bare number is seconds.
+/// `30s`, `5m`, `1h`, `7d`, `500ms`; a bare number is seconds.
 pub fn duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -117,6 +119,7 @@ pub fn duration(text: &str) -> Option<Duration> {
         "" | "s" => 1_000,
         "m" | "min" => 60_000,
         "h" => 3_600_000,
+        "d" => 86_400_000,
         _ => return None,
     };
     Some(Duration::from_millis(number.checked_mul(millis)?)).filter(|d| !d.is_zero())
@@ -189,6 +192,9 @@ impl<'a> Reader<'a> {
             theme: self.string(table, "theme")?,
             interval: self.get(table, "interval", "a time such as \"30s\" or a number of seconds", |v| {
                 v.as_str().map_or_else(|| v.as_integer().and_then(|n| duration(n.as_str())), duration)
+            })?,
+            keep: self.get(table, "keep", "a time of at least one day, such as \"30d\"", |v| {
+                v.as_str().and_then(duration).filter(|keep| *keep >= Duration::from_hours(24))
             })?,
             mouse: self.boolean(table, "mouse")?,
             log_level: self.get(table, "log_level", &LEVELS.join(", "), |v| {

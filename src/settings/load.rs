@@ -61,6 +61,7 @@ impl Settings {
             mouse: pick(|p| p.mouse.clone(), true),
             color: color(choices, &environment),
             interval: interval(&environment, &own, &general, asked_for)?,
+            keep: own.keep.or(general.keep).unwrap_or(Chosen::default(Duration::from_hours(24 * 30))),
             sync_enabled: sync_enabled(&environment)?,
             theme: own.theme.or(general.theme).unwrap_or_else(|| Chosen::default("robbie-dark".to_owned())),
             log_level: match &choices.log_level {

@@ -96,6 +96,8 @@ pub struct Settings {
     pub theme: Chosen<String>,
     /// The time between two cycles of the engine.
     pub interval: Chosen<Duration>,
+    /// How long the engine keeps history, and waits for a replica that is away.
+    pub keep: Chosen<Duration>,
     /// Whether the engine may run by itself.
     pub sync_enabled: Chosen<bool>,
     /// Whether the console uses the mouse.

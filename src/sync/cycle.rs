@@ -5,14 +5,22 @@ use super::look::{self, Look};
 use super::prune;
 use super::report::{CycleOptions, CycleReport, PushReport};
 use super::session::{self, Sessions};
+use super::watchdog::{self, Processes};
 use super::{pull, push};
 use crate::postgres::{Fault, Kind, Pair, Side};
 use std::time::{Duration, Instant, SystemTime};
+use tokio::time::timeout;
 use uuid::Uuid;
+
+/// How long a look may take.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How long both sessions may take to be opened and prepared.
+const OPENING: Duration = Duration::from_secs(20);
 
 /// Runs one cycle, unless another engine works on this replica: then the fault names it.
 pub async fn cycle(pair: &Pair, options: CycleOptions) -> Result<CycleReport, Fault> {
-    let lock = match EngineLock::ask(&pair.replica, Duration::ZERO).await? {
+    let asked = timeout(OPENING, EngineLock::ask(&pair.replica, Duration::ZERO, None)).await;
+    let lock = match asked.unwrap_or_else(|_| Err(watchdog::silent(Side::Replica, OPENING)))? {
         Asked::Held(lock) => lock,
         Asked::Taken(holder) => return Err(lock::taken(&holder)),
     };
@@ -26,12 +34,14 @@ pub struct Worker {
     lock_pid: i32,
     sessions: Option<Sessions>,
     pruned: Option<Instant>,
+    /// Server processes that a dead connection left behind.
+    left: Option<Processes>,
 }
 
 impl Worker {
     /// For a pair; nothing is connected yet.
     pub fn new(pair: Pair, lock: &EngineLock) -> Self {
-        Self { pair, lock_pid: lock.pid, sessions: None, pruned: None }
+        Self { pair, lock_pid: lock.pid, sessions: None, pruned: None, left: None }
     }
 
     /// Runs a cycle. A fault that stopped one half while the other did something stands in the report.
@@ -49,15 +59,46 @@ impl Worker {
             warnings: vec![],
             clock_offset_s: None,
         };
+        let (pair, processes) = (self.pair.clone(), sessions.processes());
+        let work = self.halves(&mut sessions, run, options, &mut report, began);
+        let fault = match watchdog::guarded(&pair, processes, work).await {
+            Ok(fault) => fault,
+            Err(dead) => {
+                // What it had under way is rolled back when its server processes are ended; the ledger settles the rest.
+                self.left = Some(processes);
+                report.duration_ms = began.elapsed().as_secs_f64() * 1000.0;
+                report.faults.push(dead.to_string());
+                Some(dead)
+            }
+        };
+        let lost = fault.as_ref().is_some_and(|f| f.kind == Kind::Unreachable || f.kind == Kind::Schema);
+        if !lost && sessions.are_open() {
+            self.sessions = Some(sessions);
+        }
+        let moved = report.push.as_ref().is_some_and(|p| p.tried() > 0) || report.pull.is_some();
+        match fault {
+            Some(fault) if !moved => Err(fault),
+            _ => Ok(report),
+        }
+    }
+
+    /// The push, the pull, and what is written down about them; returns what stopped one of the halves.
+    async fn halves(
+        &mut self,
+        sessions: &mut Sessions,
+        run: Uuid,
+        options: &CycleOptions,
+        report: &mut CycleReport,
+        began: Instant,
+    ) -> Option<Fault> {
         let mut fault = None;
         if options.push {
-            let mut pushed = PushReport::default();
-            fault = self.push(&mut sessions, run, options, &mut pushed).await.err();
-            report.push = Some(pushed);
+            let pushed = report.push.insert(PushReport::default());
+            fault = self.push(sessions, run, options, pushed).await.err();
         }
         if options.pull && fault.as_ref().is_none_or(|f| f.kind != Kind::Unreachable) {
             let looked = Instant::now();
-            match pull::pull(&mut sessions, options.thorough, &mut report.warnings).await {
+            match pull::pull(sessions, options.thorough, &mut report.warnings).await {
                 Ok(mut pulled) => {
                     // Its age by the master's clock when it was found, and how long it took from there by ours.
                     pulled.lag_s = pulled.lag_s.map(|age| age + looked.elapsed().as_secs_f64());
@@ -72,31 +113,31 @@ impl Worker {
         report.faults.extend(fault.as_ref().map(ToString::to_string));
         if fault.is_none() && options.thorough && self.pruned.is_none_or(|at| at.elapsed() > prune::EVERY) {
             self.pruned = Some(Instant::now());
-            if let Err(f) = prune::prune(&sessions).await {
+            if let Err(f) = prune::prune(sessions, options.keep).await {
                 report.warnings.push(format!("old bookkeeping was not removed: {f}"));
             }
         }
         report.duration_ms = began.elapsed().as_secs_f64() * 1000.0;
         if !report.is_idle() && !sessions.replica.is_closed() {
-            report.run_id = record(&sessions, run, &options.actor, &report).await?;
+            match record(sessions, run, &options.actor, report).await {
+                Ok(written) => report.run_id = written,
+                Err(other) => drop(fault.get_or_insert(other)),
+            }
         }
-        let lost = fault.as_ref().is_some_and(|f| f.kind == Kind::Unreachable || f.kind == Kind::Schema);
-        if !lost && sessions.are_open() {
-            self.sessions = Some(sessions);
-        }
-        let moved = report.push.as_ref().is_some_and(|p| p.tried() > 0) || report.pull.is_some();
-        match fault {
-            Some(fault) if !moved => Err(fault),
-            _ => Ok(report),
-        }
+        fault
     }
 
     /// Looks whether a cycle would find anything; where that cannot be told, it might.
     pub async fn look(&mut self, options: &CycleOptions) -> Look {
         let unknown = Look { anything: true, ..Look::default() };
-        match &self.sessions {
-            Some(sessions) => look::look(sessions, options).await.unwrap_or(unknown),
-            None => unknown,
+        let Some(sessions) = &self.sessions else { return unknown };
+        match timeout(ANSWER, look::look(sessions, options)).await {
+            Ok(look) => look.unwrap_or(unknown),
+            Err(_) => {
+                self.left = Some(sessions.processes());
+                self.sessions = None;
+                unknown
+            }
         }
     }
 
@@ -109,12 +150,21 @@ impl Worker {
         if let Some(sessions) = self.sessions.take().filter(Sessions::are_open) {
             return Ok(sessions);
         }
-        let sessions = Sessions::open(&self.pair, "sync").await?;
-        if sessions.replica_pid == self.lock_pid {
-            return Err(session::pooled(Side::Replica));
-        }
-        rename(&sessions, &self.pair.replica.target().name).await?;
-        Ok(sessions)
+        let opening = async {
+            let sessions = Sessions::open(&self.pair, "sync").await?;
+            if sessions.replica_pid == self.lock_pid {
+                return Err(session::pooled(Side::Replica));
+            }
+            if let Some(left) = self.left.take() {
+                watchdog::end(&sessions, left).await;
+            }
+            rename(&sessions, &self.pair.replica.target().name).await?;
+            Ok(sessions)
+        };
+        timeout(OPENING, opening).await.unwrap_or_else(|_| {
+            Err(Fault::new(Kind::Unreachable, format!("no session was ready within {} s", OPENING.as_secs()))
+                .remedy("it is tried again by itself; check the network"))
+        })
     }
 
     async fn push(

@@ -1,8 +1,13 @@
 //! One engine per replica: an advisory lock on the replica, held by a session whose name says whose it is.
 
+use super::watchdog;
 use crate::postgres::{Fault, Kind, Link, Side};
 use std::time::Duration;
+use tokio::time::timeout;
 use tokio_postgres::Client;
+
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(5);
 
 /// The lock's key: `robb`, 1.
 const KEY: (i32, i32) = (0x726f_6262, 1);
@@ -23,10 +28,13 @@ pub enum Asked {
 }
 
 impl EngineLock {
-    /// Asks for it once.
-    pub async fn ask(replica: &Link, interval: Duration) -> Result<Asked, Fault> {
+    /// Asks for it once. `lost` is the server process that held it for us until its connection went dead: it is ended.
+    pub async fn ask(replica: &Link, interval: Duration, lost: Option<i32>) -> Result<Asked, Fault> {
         let purpose = format!("engine {}s pid {}@{}", interval.as_secs(), std::process::id(), host());
         let client = replica.dedicated(&purpose).await?;
+        if let Some(lost) = lost {
+            client.execute(watchdog::END, &[&lost]).await.map_err(on_replica)?;
+        }
         reach!("lock.wanted");
         let row = client
             .query_one("SELECT pg_try_advisory_lock($1, $2), pg_backend_pid()", &[&KEY.0, &KEY.1])
@@ -41,7 +49,10 @@ impl EngineLock {
     }
     /// Shows that the engine lives: others see when its session last ran a statement. Fails when the lock is lost.
     pub async fn beat(&self) -> Result<(), Fault> {
-        self.client.batch_execute("SELECT 'cycle'").await.map_err(on_replica)
+        match timeout(ANSWER, self.client.batch_execute("SELECT 'cycle'")).await {
+            Ok(answer) => answer.map_err(on_replica),
+            Err(_) => Err(watchdog::silent(Side::Replica, ANSWER)),
+        }
     }
 }
 

@@ -40,7 +40,8 @@ pub struct Here {
     /// Age of the oldest entry that was never tried, in seconds.
     pub oldest_s: Option<f64>,
     put_off: bool,
-    cursor: Option<String>,
+    /// How far this replica has pulled, if it follows its master.
+    pub cursor: Option<String>,
     open: Open,
 }
 

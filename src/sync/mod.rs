@@ -27,6 +27,7 @@ mod lock;
 mod look;
 mod pace;
 mod plan;
+mod preview;
 mod prune;
 mod pull;
 mod push;
@@ -38,9 +39,11 @@ mod session;
 mod stage;
 mod statements;
 mod tables;
+mod watchdog;
 
 pub use cycle::{Worker, cycle};
 pub use lock::{Asked, EngineLock, ask, holder};
+pub use preview::{Preview, preview};
 pub use replay::replay;
 pub use report::{
     CycleOptions, CycleReport, EngineStatus, EntryOutcome, Mode, Outcome, PullReport, PushReport, ReplayOptions,

@@ -7,12 +7,12 @@ use std::time::Duration;
 /// How often at most.
 pub const EVERY: Duration = Duration::from_mins(10);
 
-/// The changelog below what every replica has pulled (a replica not heard of for 30 days is not waited for: it will
+/// The changelog below what every replica has pulled (a replica not heard of for so long is not waited for: it will
 /// compare all rows), but a day of it stays, because it tells who changed a row last.
 const CHANGELOG: &str = "
     WITH wanted AS (
         SELECT min(pg_snapshot_xmin(n.snapshot)::text::numeric) AS xid FROM robbie_sync.node n
-        WHERE n.snapshot IS NOT NULL AND n.last_seen > clock_timestamp() - interval '30 days'
+        WHERE n.snapshot IS NOT NULL AND n.last_seen > clock_timestamp() - make_interval(secs => $1)
     ), old AS (
         -- The oldest first, and their age then: a day of changes is not read through to find that all are young.
         SELECT c.ctid, c.xid FROM (
@@ -25,24 +25,45 @@ const CHANGELOG: &str = "
     INSERT INTO robbie_sync.pruned AS p (below) SELECT (max(xid::text::numeric) + 1)::text::xid8 FROM gone HAVING count(*) > 0
     ON CONFLICT (only_row) DO UPDATE SET below = excluded.below, at = clock_timestamp() WHERE p.below < excluded.below";
 
-/// The ledger of what a replica has noted as settled, after 30 days: until then undo needs it.
+/// The ledger of what a replica has noted as settled: until then undo needs it.
 const LEDGER: &str = "
     DELETE FROM robbie_sync.applied a USING (
         SELECT a.entry_id FROM robbie_sync.applied a JOIN robbie_sync.node n ON n.node_id = a.node_id
-        WHERE a.seq <= n.acked_seq AND a.applied_at < clock_timestamp() - interval '30 days' LIMIT 20000) old
+        WHERE a.seq <= n.acked_seq AND a.applied_at < clock_timestamp() - make_interval(secs => $1) LIMIT 20000) old
     WHERE old.entry_id = a.entry_id";
 
-const HERE: &str = "
+/// Runs, by age and by number: a busy replica has one per cycle that did something.
+const RUNS: &str = "
     DELETE FROM robbie_sync.run WHERE run_id IN (
-        SELECT run_id FROM robbie_sync.run WHERE started_at < clock_timestamp() - interval '90 days' ORDER BY started_at LIMIT 20000);
-    DELETE FROM robbie_sync.archive WHERE discarded_at < clock_timestamp() - interval '30 days'";
+        SELECT r.run_id FROM robbie_sync.run r
+        WHERE r.started_at < greatest(clock_timestamp() - make_interval(secs => $1),
+            (SELECT k.started_at FROM robbie_sync.run k ORDER BY k.started_at DESC OFFSET 100000 LIMIT 1))
+        ORDER BY r.started_at LIMIT 20000)";
 
-/// Removes a bounded part of what is no longer needed.
-pub async fn prune(s: &Sessions) -> Result<(), Fault> {
+/// Tries of entries that are settled or gone. Only the oldest are looked at: they have no index by time.
+const ATTEMPTS: &str = "
+    DELETE FROM robbie_sync.attempt WHERE attempt_no IN (
+        SELECT a.attempt_no FROM (SELECT * FROM robbie_sync.attempt ORDER BY attempt_no LIMIT 100000) a
+        WHERE a.at < clock_timestamp() - make_interval(secs => $1) AND NOT EXISTS (
+            SELECT FROM robbie_sync.entry e WHERE e.entry_id = a.entry_id
+            AND e.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined')))";
+
+const ARCHIVE: &str =
+    "DELETE FROM robbie_sync.archive WHERE discarded_at < clock_timestamp() - make_interval(secs => $1)";
+
+/// Removes a bounded part of what is older than `keep`.
+pub async fn prune(s: &Sessions, keep: Duration) -> Result<(), Fault> {
     reach!("prune.before");
-    s.master.execute(CHANGELOG, &[]).await.map_err(|e| Fault::from_postgres(e, Side::Master))?;
-    s.master.execute(LEDGER, &[]).await.map_err(|e| Fault::from_postgres(e, Side::Master))?;
-    s.replica.batch_execute(HERE).await.map_err(|e| Fault::from_postgres(e, Side::Replica))?;
+    let keep = keep.as_secs_f64();
+    for (client, side, statement) in [
+        (&s.master, Side::Master, CHANGELOG),
+        (&s.master, Side::Master, LEDGER),
+        (&s.replica, Side::Replica, RUNS),
+        (&s.replica, Side::Replica, ATTEMPTS),
+        (&s.replica, Side::Replica, ARCHIVE),
+    ] {
+        client.execute(statement, &[&keep]).await.map_err(|e| Fault::from_postgres(e, side))?;
+    }
     reach!("prune.after");
     Ok(())
 }

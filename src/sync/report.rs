@@ -3,7 +3,7 @@
 use super::figures::Figures;
 use crate::queue::Verdict;
 use serde::Serialize;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use uuid::Uuid;
 
 /// What one cycle does.
@@ -17,11 +17,16 @@ pub struct CycleOptions {
     pub thorough: bool,
     /// Who asks; stands in runs and attempts.
     pub actor: String,
+    /// How long history is kept, and a replica that is away is waited for.
+    pub keep: Duration,
 }
+
+/// History is kept this long unless somebody says otherwise.
+pub const KEEP: Duration = Duration::from_hours(24 * 30);
 
 impl Default for CycleOptions {
     fn default() -> Self {
-        Self { push: true, pull: true, thorough: true, actor: "engine".to_owned() }
+        Self { push: true, pull: true, thorough: true, actor: "engine".to_owned(), keep: KEEP }
     }
 }
 

@@ -6,8 +6,9 @@ use super::cycle::Worker;
 use super::ear::{Ear, Heard};
 use super::lock::{Asked, EngineLock};
 use super::pace::{Next, PATIENCE, Pace};
-use super::report::{CycleOptions, CycleReport, EngineStatus};
-use crate::postgres::{Fault, Kind, Pair};
+use super::report::{CycleOptions, CycleReport, EngineStatus, KEEP};
+use super::watchdog;
+use crate::postgres::{Fault, Kind, Pair, Side};
 use futures_util::FutureExt;
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
@@ -23,6 +24,8 @@ pub type Done = Result<Arc<CycleReport>, Fault>;
 
 /// Cycles that a slow listener may fall behind.
 const BACKLOG: usize = 256;
+/// How long the lock may take to be asked for.
+const ASKING: Duration = Duration::from_secs(15);
 /// How long a cycle under way may take to end when the engine is stopped.
 const LAST: Duration = Duration::from_secs(5);
 
@@ -35,11 +38,13 @@ pub struct EngineOptions {
     pub push: bool,
     /// Whether cycles pull.
     pub pull: bool,
+    /// How long history is kept, and a replica that is away is waited for.
+    pub keep: Duration,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(30), push: true, pull: true }
+        Self { interval: Duration::from_secs(30), push: true, pull: true, keep: KEEP }
     }
 }
 
@@ -114,10 +119,13 @@ impl Engine {
     }
 
     async fn run(mut self) {
-        let mut wait = PATIENCE.0;
+        let (mut wait, mut lost) = (PATIENCE.0, None);
         while !self.stop.is_cancelled() {
-            match EngineLock::ask(&self.pair.replica, self.options.interval).await {
+            let asking = EngineLock::ask(&self.pair.replica, self.options.interval, lost);
+            let asked = tokio::time::timeout(ASKING, asking).await;
+            match asked.unwrap_or_else(|_| Err(watchdog::silent(Side::Replica, ASKING))) {
                 Ok(Asked::Held(lock)) => {
+                    lost = Some(lock.pid);
                     self.status.send_modify(|s| {
                         s.running = true;
                         s.held_by = None;
@@ -179,7 +187,8 @@ impl Engine {
     }
 
     fn cycle_options(&self, thorough: bool) -> CycleOptions {
-        CycleOptions { push: self.options.push, pull: self.options.pull, thorough, ..CycleOptions::default() }
+        let EngineOptions { push, pull, keep, .. } = self.options;
+        CycleOptions { push, pull, thorough, keep, ..CycleOptions::default() }
     }
 
     /// Runs a cycle and says what came of it: whether it went well, and whether anything moved.

@@ -1,5 +1,6 @@
 //! The two sessions a cycle works with: opened, pinned and checked for the schema `robbie_sync`.
 
+use super::watchdog::Processes;
 use crate::postgres::{Fault, Kind, Link, Pair, Side};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio_postgres::{Client, SimpleQueryMessage};
@@ -41,6 +42,10 @@ impl Sessions {
     /// How far the master's clock is ahead of the replica's, in seconds, to half a round trip.
     pub async fn clock_offset(&self) -> Option<f64> {
         Some(ahead(&self.master).await? - ahead(&self.replica).await?)
+    }
+    /// The server processes.
+    pub fn processes(&self) -> Processes {
+        Processes { master: self.master_pid, replica: self.replica_pid }
     }
     /// Whether both are still connected.
     pub fn are_open(&self) -> bool {

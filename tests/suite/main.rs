@@ -10,6 +10,7 @@ mod health;
 mod queue;
 mod sample;
 mod schema;
+mod service;
 mod support;
 mod sync;
 #[cfg(debug_assertions)]

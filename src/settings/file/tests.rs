@@ -24,6 +24,7 @@ fn unknown_names(#[case] text: &str, #[case] line: usize, #[case] said: &str, #[
 #[case("theme = 3", 1, "`theme` must be a string")]
 #[case("mouse = \"yes\"", 1, "`mouse` must be true or false")]
 #[case("\ninterval = \"soon\"", 2, "`interval` must be a time")]
+#[case("keep = \"5h\"", 1, "`keep` must be a time of at least one day")]
 #[case("interval = 0", 1, "`interval` must be a time")]
 #[case("log_level = \"loud\"", 1, "`log_level` must be off")]
 #[case("profiles = 1", 1, "`profiles` must be a table")]

@@ -44,6 +44,49 @@ async fn once_says_what_it_did_and_its_exit_code_how_it_went() {
 }
 
 #[tokio::test]
+async fn dry_it_says_what_would_be_sent_and_taken_and_writes_nothing() {
+    let f = Fixture::new().await;
+    let home = support::folder();
+    let output = sync(&f, home.path(), &["--once", "--dry-run"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).contains("all rows of the master would be compared"), "{output:?}");
+    f.cycle().await;
+    f.conversation(Uuid::new_v4(), "one").await;
+    f.queue("nowhere", "INSERT", "{}").await;
+    f.master.batch_execute("insert into code_conversations (session_id, title) values ('s', 'down')").await.unwrap();
+    let output = sync(&f, home.path(), &["--once", "--dry-run", "--json"]).output().unwrap();
+    let preview = &document(&output)["preview"];
+    assert_eq!((preview["due"].as_u64(), preview["outcomes"]["applied"].as_u64()), (Some(2), Some(1)), "{output:?}");
+    assert_eq!(preview["changed"]["code_conversations"], 1);
+    assert_eq!(output.status.code(), Some(1), "one would not be applied");
+    assert_eq!(count(&f.master, "code_conversations").await, 1);
+    assert_eq!(count(&f.replica, "pending_sync where synced_at is null").await, 2);
+    assert_eq!(count(&f.replica, "robbie_sync.entry where state = 'ready' and attempts = 0").await, 2);
+
+    f.cycle().await;
+    let output = sync(&f, home.path(), &["--runs", "--json"]).output().unwrap();
+    let runs = document(&output)["runs"].as_array().unwrap().clone();
+    assert_eq!((runs[0]["pushed"].as_u64(), runs[0]["outcome"].as_str()), (Some(1), Some("partial")), "{output:?}");
+    let output = sync(&f, home.path(), &["--runs", "1"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.lines().count() == 2 && text.contains("sent 1"), "{text}");
+    // --dry-run is of one cycle.
+    assert_eq!(sync(&f, home.path(), &["--dry-run"]).output().unwrap().status.code(), Some(2));
+}
+
+#[tokio::test]
+async fn a_metrics_port_that_is_taken_is_said_before_anything_is_synced() {
+    let f = Fixture::new().await;
+    let home = support::folder();
+    f.conversation(Uuid::new_v4(), "one").await;
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = sync(&f, home.path(), &["--metrics", &address]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("another program has this port"), "{output:?}");
+    assert_eq!(count(&f.master, "code_conversations").await, 0);
+}
+
+#[tokio::test]
 async fn it_runs_until_it_is_terminated_and_a_second_one_asks_the_first() {
     let f = Fixture::new().await;
     let home = support::folder();
