@@ -81,7 +81,7 @@ impl Site {
     /// Its engine, started if it does not run.
     async fn worker(&mut self) -> Result<&mut Worker, Fault> {
         while self.engine.is_none() {
-            match EngineLock::ask(&self.pair.replica, Duration::ZERO).await? {
+            match EngineLock::ask(&self.pair.replica, Duration::ZERO, None).await? {
                 Asked::Held(lock) => {
                     let worker = Worker::new(self.pair.clone(), &lock);
                     self.engine = Some((lock, worker));
