@@ -60,7 +60,7 @@ impl Worker {
             clock_offset_s: None,
         };
         let (pair, processes) = (self.pair.clone(), sessions.processes());
-        let work = self.halves(&mut sessions, run, options, &mut report, began);
+        let work = Box::pin(self.halves(&mut sessions, run, options, &mut report, began));
         let fault = match watchdog::guarded(&pair, processes, work).await {
             Ok(fault) => fault,
             Err(dead) => {
@@ -131,14 +131,12 @@ impl Worker {
     pub async fn look(&mut self, options: &CycleOptions) -> Look {
         let unknown = Look { anything: true, ..Look::default() };
         let Some(sessions) = &self.sessions else { return unknown };
-        match timeout(ANSWER, look::look(sessions, options)).await {
-            Ok(look) => look.unwrap_or(unknown),
-            Err(_) => {
-                self.left = Some(sessions.processes());
-                self.sessions = None;
-                unknown
-            }
-        }
+        let Ok(look) = timeout(ANSWER, look::look(sessions, options)).await else {
+            self.left = Some(sessions.processes());
+            self.sessions = None;
+            return unknown;
+        };
+        look.unwrap_or(unknown)
     }
 
     /// The server process of the session on the master, while there is one.
