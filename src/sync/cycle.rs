@@ -19,13 +19,14 @@ const OPENING: Duration = Duration::from_secs(20);
 
 /// Runs one cycle, unless another engine works on this replica: then the fault names it.
 pub async fn cycle(pair: &Pair, options: CycleOptions) -> Result<CycleReport, Fault> {
-    let asked = timeout(OPENING, EngineLock::ask(&pair.replica, Duration::ZERO, None)).await;
+    let asked = timeout(OPENING, Box::pin(EngineLock::ask(&pair.replica, Duration::ZERO, None))).await;
     let lock = match asked.unwrap_or_else(|_| Err(watchdog::silent(Side::Replica, OPENING)))? {
         Asked::Held(lock) => lock,
         Asked::Taken(holder) => return Err(lock::taken(&holder)),
     };
     lock.beat().await?;
-    Worker::new(pair.clone(), &lock).cycle(&options).await
+    let mut worker = Worker::new(pair.clone(), &lock);
+    Box::pin(worker.cycle(&options)).await
 }
 
 /// What runs cycles one after the other and keeps its sessions between them. Its owner holds the engine lock.
@@ -148,7 +149,7 @@ impl Worker {
         if let Some(sessions) = self.sessions.take().filter(Sessions::are_open) {
             return Ok(sessions);
         }
-        let opening = async {
+        let opening = Box::pin(async {
             let sessions = Sessions::open(&self.pair, "sync").await?;
             if sessions.replica_pid == self.lock_pid {
                 return Err(session::pooled(Side::Replica));
@@ -158,7 +159,7 @@ impl Worker {
             }
             rename(&sessions, &self.pair.replica.target().name).await?;
             Ok(sessions)
-        };
+        });
         timeout(OPENING, opening).await.unwrap_or_else(|_| {
             Err(Fault::new(Kind::Unreachable, format!("no session was ready within {} s", OPENING.as_secs()))
                 .remedy("it is tried again by itself; check the network"))

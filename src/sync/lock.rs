@@ -31,7 +31,7 @@ impl EngineLock {
     /// Asks for it once. `lost` is the server process that held it for us until its connection went dead: it is ended.
     pub async fn ask(replica: &Link, interval: Duration, lost: Option<i32>) -> Result<Asked, Fault> {
         let purpose = format!("engine {}s pid {}@{}", interval.as_secs(), std::process::id(), host());
-        let client = replica.dedicated(&purpose).await?;
+        let client = Box::pin(replica.dedicated(&purpose)).await?;
         if let Some(lost) = lost {
             client.execute(watchdog::END, &[&lost]).await.map_err(on_replica)?;
         }

@@ -121,7 +121,7 @@ impl Engine {
     async fn run(mut self) {
         let (mut wait, mut lost) = (PATIENCE.0, None);
         while !self.stop.is_cancelled() {
-            let asking = EngineLock::ask(&self.pair.replica, self.options.interval, lost);
+            let asking = Box::pin(EngineLock::ask(&self.pair.replica, self.options.interval, lost));
             let asked = tokio::time::timeout(ASKING, asking).await;
             match asked.unwrap_or_else(|_| Err(watchdog::silent(Side::Replica, ASKING))) {
                 Ok(Asked::Held(lock)) => {
@@ -131,7 +131,7 @@ impl Engine {
                         s.held_by = None;
                         s.fault = None;
                     });
-                    let ended = AssertUnwindSafe(self.work(&lock)).catch_unwind().await;
+                    let ended = AssertUnwindSafe(Box::pin(self.work(&lock))).catch_unwind().await;
                     self.status.send_modify(|s| {
                         s.running = false;
                         s.busy = false;
@@ -195,7 +195,7 @@ impl Engine {
     async fn cycle(&self, worker: &mut Worker, thorough: bool) -> (bool, bool) {
         self.status.send_modify(|s| s.busy = true);
         let began = Instant::now();
-        let done = worker.cycle(&self.cycle_options(thorough)).await.map(Arc::new);
+        let done = Box::pin(worker.cycle(&self.cycle_options(thorough))).await.map(Arc::new);
         self.status.send_modify(|s| {
             s.busy = false;
             s.cycles += 1;

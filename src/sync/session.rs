@@ -65,7 +65,7 @@ async fn ahead(client: &Client) -> Option<f64> {
 
 async fn opened(link: &Link, purpose: &str, needed: &str) -> Result<(Client, i32), Fault> {
     let side = link.side();
-    let client = link.dedicated(purpose).await?;
+    let client = Box::pin(link.dedicated(purpose)).await?;
     client.batch_execute(PINNED).await.map_err(|e| Fault::from_postgres(e, side))?;
     let found = client
         .query_one("SELECT to_regproc('robbie_sync.' || $1::text) IS NOT NULL, pg_backend_pid()", &[&needed])

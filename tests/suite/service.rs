@@ -26,7 +26,7 @@ fn the_unit_runs_the_engine_and_systemd_accepts_it() {
     std::fs::write(&file, unit.replace("/usr/local/bin/robbie", "/bin/true")).unwrap();
     match std::process::Command::new("systemd-analyze").arg("verify").arg(&file).output() {
         Ok(output) => assert!(output.status.success() && output.stderr.is_empty(), "{output:?}"),
-        Err(e) => println!("systemd-analyze is not here: {e}"),
+        Err(e) => eprintln!("systemd-analyze is not here: {e}"),
     }
 }
 

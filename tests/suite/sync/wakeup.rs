@@ -97,7 +97,7 @@ async fn changes_are_on_the_other_side_within_a_moment_both_ways() {
             }),
         ] {
             let (p50, p99) = (percentile(&found, 0.5), percentile(&found, 0.99));
-            println!(
+            eprintln!(
                 "{what} {direction}: p50 {p50:.3} s, p95 {:.3} s, p99 {p99:.3} s of {writes}",
                 percentile(&found, 0.95)
             );
@@ -107,7 +107,7 @@ async fn changes_are_on_the_other_side_within_a_moment_both_ways() {
         clean().await;
     }
     let figures = engine.status().borrow().figures.clone();
-    println!("the engine's own figures: {:?} {:?}", figures.push_lag.percentiles(), figures.pull_lag.percentiles());
+    eprintln!("the engine's own figures: {:?} {:?}", figures.push_lag.percentiles(), figures.pull_lag.percentiles());
     assert!(figures.push_lag.count > 0 && figures.pull_lag.count > 0);
     engine.stop().await;
 }
@@ -143,7 +143,7 @@ async fn a_change_held_back_in_a_transaction_that_commits_late_does_not_wait_for
     writer.batch_execute("commit").await.unwrap();
     let pulled = until(&f.replica, "code_conversations where title = 'held back'", 1).await;
     let pushed = until(&f.master, "code_conversations where title = 'late'", 1).await;
-    println!("held back: pulled after {pulled:?}, pushed after {:?}", pulled + pushed);
+    eprintln!("held back: pulled after {pulled:?}, pushed after {:?}", pulled + pushed);
     assert!(pulled + pushed < Duration::from_secs(5));
     assert!(looks >= 3, "{looks}");
     // Then there is nothing to look for any more.
@@ -172,7 +172,7 @@ async fn a_connection_that_went_dead_is_noticed_and_work_goes_on() {
     f.conversation(Uuid::new_v4(), "after").await;
     engine.wake();
     let took = until(&f.master, "code_conversations where title = 'after'", 1).await;
-    println!("forgotten: {took:?}");
+    eprintln!("forgotten: {took:?}");
     assert!(took < Duration::from_secs(35));
 
     // Now only the master's line, in the middle of a cycle.
@@ -181,7 +181,7 @@ async fn a_connection_that_went_dead_is_noticed_and_work_goes_on() {
     f.conversation(Uuid::new_v4(), "again").await;
     engine.wake();
     until(&f.master, "code_conversations where title = 'again'", 1).await;
-    println!("forgotten by the master: {:?}", began.elapsed());
+    eprintln!("forgotten by the master: {:?}", began.elapsed());
     assert!(began.elapsed() < Duration::from_secs(35));
 
     // A server that takes what is sent and answers nothing does not keep the engine from stopping.
