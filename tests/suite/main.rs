@@ -1,5 +1,6 @@
 //! The integration suite: one binary, one embedded pair for all of it.
 #![allow(clippy::unwrap_used, reason = "a test that meets an error has failed")]
+#![allow(clippy::large_futures, reason = "one test is one future, and its stack is large enough")]
 
 mod connect;
 mod console;
