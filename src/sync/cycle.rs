@@ -2,11 +2,10 @@
 
 use super::lock::{self, Asked, EngineLock};
 use super::look::{self, Look};
-use super::prune;
 use super::report::{CycleOptions, CycleReport, PushReport};
 use super::session::{self, Sessions};
 use super::watchdog::{self, Processes};
-use super::{pull, push};
+use super::{lossy, prune, pull, push};
 use crate::postgres::{Fault, Kind, Pair, Side};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::time::timeout;
@@ -113,6 +112,15 @@ impl Worker {
         }
         report.faults.extend(fault.as_ref().map(ToString::to_string));
         if fault.is_none() && options.thorough && self.pruned.is_none_or(|at| at.elapsed() > prune::EVERY) {
+            // At the start of an engine, and of each `--once`.
+            if self.pruned.is_none() {
+                match lossy::warnings(&mut sessions.replica).await {
+                    Ok(found) => report.warnings.extend(found),
+                    Err(f) => {
+                        report.warnings.push(format!("values that entries cannot carry were not looked for: {f}"));
+                    }
+                }
+            }
             self.pruned = Some(Instant::now());
             if let Err(f) = prune::prune(sessions, options.keep).await {
                 report.warnings.push(format!("old bookkeeping was not removed: {f}"));

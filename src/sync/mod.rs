@@ -25,6 +25,7 @@ pub mod figures;
 mod guard;
 mod lock;
 mod look;
+mod lossy;
 mod pace;
 mod plan;
 mod preview;

@@ -4,6 +4,7 @@ mod capture;
 mod command;
 mod engine;
 pub mod fixture;
+mod lossless;
 mod metrics;
 mod pull;
 mod push;

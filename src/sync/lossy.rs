@@ -1,0 +1,66 @@
+//! Values that an entry cannot carry, because entries are JSON: looked for when an engine starts, and named.
+//!
+//! The pull does not use JSON and loses nothing. An entry says NULL where the row has a JSON `null`, numbers the elements of
+//! an array from 1, and writes the text of a `json` as jsonb does. Whole tables are looked through, but each column
+//! only to the first such value and for five seconds, and only columns of these types; what `-0` becomes is equal to it.
+
+use crate::postgres::identifiers::quote;
+use crate::postgres::{Fault, Side};
+use tokio_postgres::Client;
+
+/// Columns of watched tables whose values may be lost, and integer keys that this side draws from a sequence of its own.
+const SUSPECTS: &str = "
+    SELECT c.relname::text, a.attname::text,
+           CASE WHEN b.oid = 'json'::regtype THEN 'json' WHEN b.oid = 'jsonb'::regtype THEN 'jsonb'
+                WHEN b.typcategory = 'A' THEN 'array' ELSE 'key' END
+    FROM pg_trigger t
+    JOIN pg_class c ON c.oid = t.tgrelid AND c.relnamespace = 'public'::regnamespace
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+    JOIN pg_type d ON d.oid = a.atttypid
+    JOIN pg_type b ON b.oid = coalesce(nullif(d.typbasetype, 0), d.oid)
+    LEFT JOIN pg_attrdef f ON f.adrelid = c.oid AND f.adnum = a.attnum
+    WHERE t.tgname = 'robbie_edit_insert' AND (
+        b.oid IN ('json'::regtype, 'jsonb'::regtype) OR (b.typcategory = 'A' AND b.typelem <> 0)
+        OR (a.attname::text = ANY (robbie_sync.key_columns(c.oid)) AND b.typcategory = 'N'
+            AND (a.attidentity <> '' OR pg_get_expr(f.adbin, f.adrelid) LIKE 'nextval(%')))
+    ORDER BY c.relname, a.attnum";
+
+/// What an entry of this side would lose, in a person's words; one line for each column where there is such a value.
+pub async fn warnings(replica: &mut Client) -> Result<Vec<String>, Fault> {
+    let on_replica = |e| Fault::from_postgres(e, Side::Replica);
+    let mut found = vec![];
+    let t = replica.transaction().await.map_err(on_replica)?;
+    t.batch_execute("SET LOCAL statement_timeout = '5s'").await.map_err(on_replica)?;
+    for row in t.query(SUSPECTS, &[]).await.map_err(on_replica)? {
+        let (table, column, kind): (String, String, &str) = (row.get(0), row.get(1), row.get(2));
+        let (name, place) = (quote(&column), format!("{table}.{column}"));
+        let losses = match kind {
+            "json" => vec![
+                (format!("{name}::text ~ '^\\s*null\\s*$'"), "a JSON null, which an entry turns into NULL"),
+                (
+                    format!("{name} IS NOT NULL"),
+                    "json, whose spacing, order and repeated keys an entry does not keep (jsonb has none)",
+                ),
+            ],
+            "jsonb" => vec![(format!("{name} = 'null'"), "a JSON null, which an entry turns into NULL")],
+            "array" => vec![(
+                format!("array_lower({name}, 1) <> 1 OR array_lower({name}, 2) <> 1"),
+                "an array that does not begin at 1, which an entry renumbers",
+            )],
+            _ => {
+                found.push(format!(
+                    "{place} is a key drawn from a sequence of this side: two sides that insert offline give different rows one key, \
+                     and they are taken for one; use uuid keys, or sequences with disjoint ranges"
+                ));
+                continue;
+            }
+        };
+        for (condition, loss) in losses {
+            let sql = format!("SELECT EXISTS (SELECT 1 FROM public.{} WHERE {condition})", quote(&table));
+            if t.query_one(&sql, &[]).await.map_err(on_replica)?.get(0) {
+                found.push(format!("{place} holds {loss}"));
+            }
+        }
+    }
+    Ok(found)
+}
