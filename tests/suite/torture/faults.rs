@@ -9,7 +9,6 @@ use robbie_console::sync::failpoint::{Action, Failpoints, POINTS};
 use robbie_console::sync::{self, CycleOptions, Engine, EngineOptions};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -84,9 +83,9 @@ async fn killed(account: &Account, home: &Path, point: &str, context: &str) {
     let mut command = support::command(home);
     let urls = [account.f.test.url(Side::Master), account.f.test.url(Side::Replica)];
     command.args(["--master", &urls[0], "--replica", &urls[1], "sync", "--once"]);
-    command.env("ROBBIE_FAILPOINT", format!("{point}:kill")).stdout(Stdio::null()).stderr(Stdio::null());
-    let status = tokio::task::spawn_blocking(move || command.status().unwrap()).await.unwrap();
-    assert_eq!(status.signal(), Some(9), "{context}");
+    command.env("ROBBIE_FAILPOINT", format!("{point}:kill"));
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert_eq!(output.status.signal(), Some(9), "{context}: {output:?}");
 }
 
 #[tokio::test]
