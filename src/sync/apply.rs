@@ -67,7 +67,7 @@ async fn once(
 ) -> Result<bool, Fault> {
     let t = replica.transaction().await.map_err(on_replica)?;
     t.batch_execute(
-        "SET LOCAL lock_timeout = '200ms'; SET LOCAL work_mem = '64MB'; SET LOCAL robbie_sync.apply = 'on'; SET LOCAL timezone = 'UTC'",
+        "SET LOCAL lock_timeout = '200ms'; SET LOCAL work_mem = '64MB'; SET LOCAL idle_in_transaction_session_timeout = '10s'; SET LOCAL robbie_sync.apply = 'on'; SET LOCAL timezone = 'UTC'",
     )
     .await
     .map_err(on_replica)?;
@@ -140,6 +140,7 @@ async fn upsert(
     }
     let locking = manner == Manner::Locking;
     if !locking {
+        reach!("take.edited");
         for statement in sql.leave_edited() {
             run(&statement).await?;
         }

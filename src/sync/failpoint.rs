@@ -64,9 +64,8 @@ pub enum Action {
 
 #[derive(Default)]
 struct State {
-    armed: Option<(&'static str, Action, u32)>,
+    armed: Vec<(&'static str, Action, u32)>,
     reached: BTreeSet<&'static str>,
-    fired: bool,
 }
 
 /// What is armed for one task, and what it has passed. Clones share it.
@@ -78,17 +77,22 @@ tokio::task_local! {
 }
 
 impl Failpoints {
-    /// Has the `count`th passing of a point act, once.
+    /// Has the `count`th passing of a point act, once; other points stay armed.
     pub fn arm(&self, name: &str, action: Action, count: u32) -> Result<(), Fault> {
         let name = *POINTS.iter().find(|p| **p == name).ok_or_else(|| {
             Fault::new(Kind::Settings, format!("there is no failpoint `{name}`")).remedy(POINTS.join(", "))
         })?;
         let mut state = self.state();
-        (state.armed, state.fired) = (Some((name, action, count.max(1))), false);
+        state.armed.push((name, action, count.max(1)));
         Ok(())
     }
-    /// Reads `name:action[:count]`; actions are `error`, `panic`, `kill`, `stall` (5 s) and `stall=MILLISECONDS`.
+    /// Reads `name:action[:count]`, several with commas; actions are `error`, `panic`, `kill`, `stall` (5 s) and `stall=MILLISECONDS`.
     pub fn parse(text: &str) -> Result<Self, Fault> {
+        let points = Self::default();
+        text.split(',').try_for_each(|one| points.read(one))?;
+        Ok(points)
+    }
+    fn read(&self, text: &str) -> Result<(), Fault> {
         let wrong = || {
             Fault::new(Kind::Settings, format!("not a failpoint: `{text}`"))
                 .remedy("name:action[:count], the action error, panic, kill, stall or stall=MILLISECONDS")
@@ -107,9 +111,7 @@ impl Failpoints {
             Some(_) => return Err(wrong()),
         };
         let count = parts.next().map_or(Ok(1), |n| n.parse().map_err(|_| wrong()))?;
-        let points = Self::default();
-        points.arm(name, action, count)?;
-        Ok(points)
+        self.arm(name, action, count)
     }
     /// Does the work with these points.
     pub fn scope<F: Future>(&self, work: F) -> impl Future<Output = F::Output> {
@@ -119,21 +121,17 @@ impl Failpoints {
     pub fn reached(&self) -> BTreeSet<&'static str> {
         self.state().reached.clone()
     }
-    /// Whether the armed point has acted.
+    /// Whether all armed points have acted.
     pub fn fired(&self) -> bool {
-        self.state().fired
+        self.state().armed.is_empty()
     }
 
     fn pass(&self, name: &'static str) -> Option<Action> {
         let mut state = self.state();
         state.reached.insert(name);
-        let (armed, action, count) = state.armed?;
-        if armed != name {
-            return None;
-        }
-        state.armed = (count > 1).then_some((armed, action, count - 1));
-        state.fired = count == 1;
-        state.fired.then_some(action)
+        let place = state.armed.iter().position(|a| a.0 == name)?;
+        state.armed[place].2 -= 1;
+        (state.armed[place].2 == 0).then(|| state.armed.swap_remove(place).1)
     }
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -191,8 +189,9 @@ mod tests {
     #[test]
     fn settings_are_read_and_mistakes_refused() {
         assert!(Failpoints::parse("claim.before:kill:3").is_ok());
-        let armed = Failpoints::parse("claim.before:stall=20").unwrap().0.lock().unwrap().armed;
-        assert_eq!(armed, Some(("claim.before", Action::Stall(Duration::from_millis(20)), 1)));
+        let armed = Failpoints::parse("claim.before:stall=20,staged:kill:2").unwrap();
+        let wanted = [("claim.before", Action::Stall(Duration::from_millis(20)), 1), ("staged", Action::Kill, 2)];
+        assert_eq!(armed.0.lock().unwrap().armed, wanted);
         for wrong in ["", "claim.before", "nowhere:kill", "claim.before:dance", "claim.before:kill:soon"] {
             assert!(Failpoints::parse(wrong).is_err(), "{wrong}");
         }

@@ -112,6 +112,19 @@ impl Account {
         Ok(())
     }
 
+    /// Edits all rows that both sides edit, here or on the master.
+    pub async fn edit_shared(&mut self, here: bool) {
+        self.n += 1;
+        let edit = format!("update code_conversations set title = '{{}}{}-' || title returning id, title", self.n);
+        if here {
+            let edit = edit.replace("{}", "l");
+            let queued = "insert into pending_sync (table_name, operation, data) select 'code_conversations', 'UPDATE', to_jsonb(w) from w";
+            self.f.replica.batch_execute(&format!("with w as ({edit}) {queued}")).await.unwrap();
+        } else {
+            self.f.master.batch_execute(&edit.replace("{}", "r")).await.unwrap();
+        }
+    }
+
     /// Runs cycles, as an engine would, until all is settled and both sides are at rest.
     pub async fn settle(&self, patience: Duration, context: &str) {
         let since = Instant::now();

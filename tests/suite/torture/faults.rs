@@ -12,6 +12,11 @@ use std::path::Path;
 use std::time::Duration;
 use uuid::Uuid;
 
+/// This is passed only where rows are edited here between the one before and the next look at them.
+const LOCKING: &str = "take.lock";
+const BEFORE: &str = "take.insert";
+const IN_BETWEEN: Duration = Duration::from_millis(600);
+
 #[tokio::test]
 async fn a_cycle_with_a_queue_and_changes_passes_every_point() {
     let f = Fixture::new().await;
@@ -21,6 +26,16 @@ async fn a_cycle_with_a_queue_and_changes_passes_every_point() {
     f.master.batch_execute("insert into code_conversations (session_id, title) values ('s', 'down')").await.unwrap();
     let points = Failpoints::default();
     points.scope(f.cycle()).await;
+    // Rows are locked before they are written only where an edit came in between.
+    f.master.execute("update code_conversations set title = 'theirs' where id = $1", &[&id]).await.unwrap();
+    points.arm("take.insert", Action::Stall(Duration::from_millis(500)), 1).unwrap();
+    let edit = async {
+        while !points.fired() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        f.replica.execute("update code_conversations set title = 'ours' where id = $1", &[&id]).await.unwrap();
+    };
+    tokio::join!(points.scope(f.cycle()), edit);
     let reached = points.reached();
     let missed: Vec<_> = POINTS.iter().filter(|p| !reached.contains(*p)).collect();
     assert!(missed.is_empty(), "{missed:?}");
@@ -44,7 +59,7 @@ async fn whatever_happens_at_any_point_nothing_is_lost_and_nothing_is_done_twice
         account.write_here(&mut draw, 6).await;
         account.write_there(&mut draw, 4).await;
         if action == Action::Kill {
-            killed(&account, home.path(), point, &context).await;
+            killed(&mut account, home.path(), point, &context).await;
         } else {
             failed(&mut account, &mut draw, point, action, &context).await;
         }
@@ -57,10 +72,20 @@ async fn whatever_happens_at_any_point_nothing_is_lost_and_nothing_is_done_twice
 async fn failed(account: &mut Account, draw: &mut Draw, point: &str, action: Action, context: &str) {
     let points = Failpoints::default();
     points.arm(point, action, 1).unwrap();
+    if point == LOCKING {
+        account.edit_shared(false).await;
+        points.arm(BEFORE, Action::Stall(IN_BETWEEN), 1).unwrap();
+    }
     let pair = account.f.test.pair();
     let own = points.clone();
     #[expect(clippy::disallowed_methods, reason = "a panic ends the task, and is what is looked for")]
     let cycle = tokio::spawn(async move { own.scope(sync::cycle(&pair, CycleOptions::default())).await });
+    if point == LOCKING {
+        while !points.reached().contains(BEFORE) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        account.edit_shared(true).await;
+    }
     account.write_here(draw, 3).await;
     account.write_there(draw, 2).await;
     let ended = cycle.await;
@@ -79,12 +104,22 @@ async fn failed(account: &mut Account, draw: &mut Draw, point: &str, action: Act
 }
 
 /// A cycle of the program, killed at the point.
-async fn killed(account: &Account, home: &Path, point: &str, context: &str) {
+async fn killed(account: &mut Account, home: &Path, point: &str, context: &str) {
+    let mut armed = format!("{point}:kill");
+    if point == LOCKING {
+        account.edit_shared(false).await;
+        armed = format!("{armed},{BEFORE}:stall={}", IN_BETWEEN.as_millis());
+    }
     let mut command = support::command(home);
     let urls = [account.f.test.url(Side::Master), account.f.test.url(Side::Replica)];
     command.args(["--master", &urls[0], "--replica", &urls[1], "sync", "--once"]);
-    command.env("ROBBIE_FAILPOINT", format!("{point}:kill"));
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    command.env("ROBBIE_FAILPOINT", armed);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+    while point == LOCKING && !output.is_finished() {
+        account.edit_shared(true).await;
+        tokio::time::sleep(IN_BETWEEN / 4).await;
+    }
+    let output = output.await.unwrap();
     assert_eq!(output.status.signal(), Some(9), "{context}: {output:?}");
 }
 
