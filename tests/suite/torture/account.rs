@@ -2,6 +2,7 @@
 //! way round, whatever happened to the engine in between.
 
 use super::Draw;
+use crate::support;
 use crate::sync::fixture::{Fixture, count, text};
 use robbie_console::sync::{self, CycleOptions};
 use std::time::{Duration, Instant};
@@ -11,6 +12,8 @@ use uuid::Uuid;
 pub struct Account {
     pub f: Fixture,
     n: u64,
+    /// Whether messages that were written here are edited here too.
+    alone: bool,
 }
 
 /// Rows that both sides edit.
@@ -49,7 +52,16 @@ impl Account {
             f.conversation(shared(n), &format!("first {n}")).await;
         }
         f.cycle().await;
-        Self { f, n: 0 }
+        Self { f, n: 0, alone: true }
+    }
+    /// One more replica of the same master; `number` tells its edits from those of the others.
+    pub async fn joining(&self, number: u64) -> Self {
+        let mut test = support::pair().await;
+        test.master = self.f.test.master.clone();
+        let (master, replica) = (support::connect(&test.master).await, support::connect(&test.replica).await);
+        let f = Fixture { pair: test.pair(), test, master, replica };
+        f.cycle().await;
+        Self { f, n: number * 1_000_000, alone: false }
     }
 
     /// Some edits here, each with its entry in the same transaction.
@@ -71,6 +83,10 @@ impl Account {
         self.n += 1;
         let (n, chat) = (self.n, shared(draw.below(SHARED)));
         match draw.below(8) {
+            4 | 5 if !self.alone => format!(
+                "update code_conversations set metadata = '{{\"n\": {n}}}' where id = '{chat}'
+                 returning 'code_conversations', 'UPDATE', jsonb_build_object('id', id, 'metadata', metadata)"
+            ),
             0..=3 => format!(
                 "insert into code_messages (conversation_id, role, content) values ('{chat}', 'user', 'l{n}')
                  returning 'code_messages', 'INSERT', to_jsonb(code_messages) - 'embedding'"
@@ -167,11 +183,13 @@ impl Account {
              select concat_ws(' ', op, id, what, count(*)) as t from book where what ~ '^[lr]' group by op, id, what having count(*) > 1) x";
         assert_eq!(text(master, twice).await, "", "{context}: twice");
         // One ledger row per entry, and one conflict row per conflict.
-        let ledger =
-            "select string_agg(concat_ws(' ', entry_id, outcome), ' ' order by entry_id) from robbie_sync.applied";
+        let node = text(replica, "select node_id from robbie_sync.this_node").await;
+        let ledger = format!(
+            "select string_agg(concat_ws(' ', entry_id, outcome), ' ' order by entry_id) from robbie_sync.applied where node_id = '{node}'"
+        );
         let noted = "select string_agg(concat_ws(' ', entry_id, case when state = 'applied' and verdict = 'no_change' then 'no_change' else state end), ' ' order by entry_id) from robbie_sync.entry";
         let ids = |rows: &str| rows.split(' ').step_by(2).map(ToOwned::to_owned).collect::<Vec<_>>();
-        assert_eq!(ids(&text(master, ledger).await), ids(&text(replica, noted).await), "{context}: ledger");
+        assert_eq!(ids(&text(master, &ledger).await), ids(&text(replica, noted).await), "{context}: ledger");
         assert_eq!(
             count(master, "robbie_sync.conflict where kind <> 'delete_missing'").await,
             count(master, "robbie_sync.applied where outcome = 'conflict_resolved'").await,
