@@ -209,7 +209,7 @@ impl Account {
                 "select string_agg(concat_ws(' ', x ->> 'op', x ->> 'id', x ->> 'what'), ', ') from jsonb_array_elements($1::text::jsonb) x
                  where case when x ->> 'op' = 'DELETE'
                        then exists (select from code_messages m where m.id = (x ->> 'id')::uuid)
-                       else not exists (select from book b where b.id = (x ->> 'id')::uuid and b.what = x ->> 'what') end",
+                       else x ->> 'what' is not null and not exists (select from book b where b.id = (x ->> 'id')::uuid and b.what = x ->> 'what') end",
                 &[&applied],
             )
             .await
