@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod config;
+pub mod conflicts;
 #[cfg(feature = "tui")]
 pub mod console;
 pub mod demo;
@@ -122,6 +123,8 @@ pub enum Command {
     Demo(demo::DemoArgs),
     /// Show, check or write the configuration file.
     Config(config::ConfigArgs),
+    /// See what both sides changed, what became of it, and apply the losing image after all.
+    Conflicts(conflicts::ConflictsArgs),
     /// See what is stuck in the queue, why, and replay it.
     Queue(queue::QueueArgs),
     /// Start, stop and look into the embedded PostgreSQL servers.
@@ -166,6 +169,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Fault> {
         Command::Demo(args) => demo::run(args, &global).await,
         Command::Config(args) => config::run(args, &global).await,
         Command::Embedded(args) => embedded::run(args, &global).await,
+        Command::Conflicts(args) => conflicts::run(args, &Invocation::new(&global)?).await,
         Command::Queue(args) => queue::run(args, &Invocation::new(&global)?).await,
         Command::Schema(args) => schema::run(args, &Invocation::new(&global)?).await,
         Command::Status(args) => status::run(&args, &Invocation::new(&global)?).await,

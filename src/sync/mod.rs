@@ -17,6 +17,7 @@ macro_rules! reach {
 
 mod apply;
 mod batch;
+pub mod conflict;
 mod cycle;
 mod ear;
 #[cfg(debug_assertions)]
