@@ -75,7 +75,7 @@ pub async fn gather(world: &World, model: &Model) -> Evidence {
     let ledger = "select entry_id, outcome, verdict, xid::text, seq from robbie_sync.applied where entry_id = any ($1)";
     let ledger = m.query(ledger, &[&entries]).await.unwrap();
     let conflicts = "select kind, entry_ids, coalesce(local::text, '') from robbie_sync.conflict
-                     where pk ->> 'id' = any ($1) order by conflict_id";
+                     where pk ->> 'id' = any ($1) and kind <> 'delete_missing' order by conflict_id";
     let conflicts = m.query(conflicts, &[&texts]).await.unwrap();
     let changed = |r: &tokio_postgres::Row| Change {
         xid: r.get(0),
