@@ -28,7 +28,7 @@ pub enum Action {
         /// Only of this table.
         #[arg(long)]
         table: Option<String>,
-        /// Only of this kind, such as update_origin_differs.
+        /// Only of this kind, such as `update_origin_differs`.
         #[arg(long)]
         kind: Option<String>,
         /// Only those of the last time, such as '2 hours' or '7 days'.
