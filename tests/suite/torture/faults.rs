@@ -3,7 +3,7 @@
 use super::account::Account;
 use super::{Draw, seed, size};
 use crate::support;
-use crate::sync::fixture::Fixture;
+use crate::sync::fixture::{Fixture, count};
 use robbie_console::postgres::Side;
 use robbie_console::sync::failpoint::{Action, Failpoints, POINTS};
 use robbie_console::sync::{self, CycleOptions, Engine, EngineOptions};
@@ -15,7 +15,7 @@ use uuid::Uuid;
 /// This is passed only where rows are edited here between the one before and the next look at them.
 const LOCKING: &str = "take.lock";
 const BEFORE: &str = "take.insert";
-const IN_BETWEEN: Duration = Duration::from_millis(600);
+const IN_BETWEEN: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn a_cycle_with_a_queue_and_changes_passes_every_point() {
@@ -115,9 +115,14 @@ async fn killed(account: &mut Account, home: &Path, point: &str, context: &str) 
     command.args(["--master", &urls[0], "--replica", &urls[1], "sync", "--once"]);
     command.env("ROBBIE_FAILPOINT", armed);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap());
-    while point == LOCKING && !output.is_finished() {
+    if point == LOCKING {
+        let stalled = "pg_stat_activity where application_name = 'robbie sync' and datname = current_database()
+             and state = 'idle in transaction' and state_change < clock_timestamp() - interval '100 ms'";
+        while count(&account.f.replica, stalled).await == 0 {
+            assert!(!output.is_finished(), "{context}: it did not stall");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         account.edit_shared(true).await;
-        tokio::time::sleep(IN_BETWEEN / 4).await;
     }
     let output = output.await.unwrap();
     assert_eq!(output.status.signal(), Some(9), "{context}: {output:?}");
