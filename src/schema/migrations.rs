@@ -50,6 +50,7 @@ const SMART_ROBBIE: &[Migration] = &[
     Migration::repeatable("24-local-edits.sql", include_str!("../../migrations/smart-robbie/24-local-edits.sql")),
     Migration::repeatable("25-settle.sql", include_str!("../../migrations/smart-robbie/25-settle.sql")),
     Migration::repeatable("26-queue-lists.sql", include_str!("../../migrations/smart-robbie/26-queue-lists.sql")),
+    Migration::repeatable("28-witness.sql", include_str!("../../migrations/smart-robbie/28-witness.sql")),
     Migration::repeatable("29-rest-triggers.sql", include_str!("../../migrations/smart-robbie/29-rest-triggers.sql")),
 ];
 
@@ -70,6 +71,7 @@ const UNIFIED: &[Migration] = &[
     Migration::repeatable("26-sets.sql", include_str!("../../migrations/unified/26-sets.sql")),
     Migration::repeatable("27-batch.sql", include_str!("../../migrations/unified/27-batch.sql")),
     Migration::repeatable("28-conflicts.sql", include_str!("../../migrations/unified/28-conflicts.sql")),
+    Migration::repeatable("28-witness.sql", include_str!("../../migrations/unified/28-witness.sql")),
 ];
 
 impl Schema {

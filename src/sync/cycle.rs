@@ -1,5 +1,6 @@
 //! One cycle: a push, then a pull, then a row in `robbie_sync.run` if anything moved.
 
+use super::guard::{self, Pull};
 use super::lock::{self, Asked, EngineLock};
 use super::look::{self, Look};
 use super::report::{CycleOptions, CycleReport, PushReport};
@@ -47,6 +48,7 @@ impl Worker {
     /// Runs a cycle. A fault that stopped one half while the other did something stands in the report.
     pub async fn cycle(&mut self, options: &CycleOptions) -> Result<CycleReport, Fault> {
         let (started_at, began) = (SystemTime::now(), Instant::now());
+        let fresh = self.sessions.as_ref().is_none_or(|s| !s.are_open());
         let mut sessions = self.sessions().await?;
         let run = Uuid::new_v4();
         let mut report = CycleReport {
@@ -60,7 +62,7 @@ impl Worker {
             clock_offset_s: None,
         };
         let (pair, processes) = (self.pair.clone(), sessions.processes());
-        let work = Box::pin(self.halves(&mut sessions, run, options, &mut report, began));
+        let work = Box::pin(self.halves(&mut sessions, run, options, &mut report, (began, fresh)));
         let fault = match watchdog::guarded(&pair, processes, work).await {
             Ok(fault) => fault,
             Err(dead) => {
@@ -89,23 +91,29 @@ impl Worker {
         run: Uuid,
         options: &CycleOptions,
         report: &mut CycleReport,
-        began: Instant,
+        (began, fresh): (Instant, bool),
     ) -> Option<Fault> {
-        let mut fault = None;
-        if options.push {
+        // A master that is not the one it was is looked at before anything is sent to it, all of it.
+        let (mut fault, mut look_first) = (None, false);
+        if fresh || options.thorough {
+            match guard::check(sessions).await {
+                Ok(arrival) => {
+                    look_first = options.pull && matches!(arrival.mode, Pull::Rewound(_));
+                    report.warnings.extend(arrival.warning);
+                }
+                Err(f) => fault = Some(f),
+            }
+        }
+        if look_first {
+            fault = self.pull(sessions, options, report).await.err();
+        }
+        if options.push && fault.is_none() {
             let pushed = report.push.insert(PushReport::default());
             fault = self.push(sessions, run, options, pushed).await.err();
         }
-        if options.pull && fault.as_ref().is_none_or(|f| f.kind != Kind::Unreachable) {
-            let looked = Instant::now();
-            match pull::pull(sessions, options.thorough, &mut report.warnings).await {
-                Ok(mut pulled) => {
-                    // Its age by the master's clock when it was found, and how long it took from there by ours.
-                    pulled.lag_s = pulled.lag_s.map(|age| age + looked.elapsed().as_secs_f64());
-                    report.pull = Some(pulled);
-                }
-                Err(other) => drop(fault.get_or_insert(other)),
-            }
+        if options.pull && !look_first && fault.as_ref().is_none_or(|f| f.kind != Kind::Unreachable) {
+            let pulled = self.pull(sessions, options, report).await;
+            fault = fault.or(pulled.err());
         }
         if options.thorough && fault.is_none() {
             report.clock_offset_s = sessions.clock_offset().await;
@@ -172,6 +180,20 @@ impl Worker {
             Err(Fault::new(Kind::Unreachable, format!("no session was ready within {} s", OPENING.as_secs()))
                 .remedy("it is tried again by itself; check the network"))
         })
+    }
+
+    async fn pull(
+        &self,
+        sessions: &mut Sessions,
+        options: &CycleOptions,
+        report: &mut CycleReport,
+    ) -> Result<(), Fault> {
+        let looked = Instant::now();
+        let mut pulled = pull::pull(sessions, options.thorough, &mut report.warnings).await?;
+        // Its age by the master's clock when it was found, and how long it took from there by ours.
+        pulled.lag_s = pulled.lag_s.map(|age| age + looked.elapsed().as_secs_f64());
+        report.pull = Some(pulled);
+        Ok(())
     }
 
     async fn push(

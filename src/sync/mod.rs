@@ -26,6 +26,7 @@ pub mod figures;
 mod guard;
 mod lock;
 mod look;
+mod lost;
 mod lossy;
 mod pace;
 mod plan;

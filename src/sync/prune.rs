@@ -57,13 +57,17 @@ pub async fn prune(s: &Sessions, keep: Duration) -> Result<(), Fault> {
     let keep = keep.as_secs_f64();
     for (client, side, statement) in [
         (&s.master, Side::Master, CHANGELOG),
-        (&s.master, Side::Master, LEDGER),
         (&s.replica, Side::Replica, RUNS),
         (&s.replica, Side::Replica, ATTEMPTS),
         (&s.replica, Side::Replica, ARCHIVE),
     ] {
         client.execute(statement, &[&keep]).await.map_err(|e| Fault::from_postgres(e, side))?;
     }
+    // What the ledger lacks of the last month was lost with the master's history (`lost`): so long it is kept at least.
+    let ledger = keep.max(Duration::from_hours(30 * 24).as_secs_f64());
+    s.master.execute(LEDGER, &[&ledger]).await.map_err(|e| Fault::from_postgres(e, Side::Master))?;
+    let witnesses = "SELECT robbie_sync.prune_witnesses()";
+    s.master.execute(witnesses, &[]).await.map_err(|e| Fault::from_postgres(e, Side::Master))?;
     reach!("prune.after");
     Ok(())
 }

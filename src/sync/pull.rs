@@ -1,7 +1,7 @@
 //! The pull, on the master: which rows changed since the cursor, and their text, copied byte for byte into stage tables
 //! on the replica. All of it at one snapshot; `apply` then takes the stages in one transaction.
 
-use super::guard::{self, Cursor, Found, Pull};
+use super::guard::{self, Arrival, Cursor, Found, Pull};
 use super::report::PullReport;
 use super::session::Sessions;
 use super::stage::{self, Source};
@@ -48,8 +48,7 @@ type Shapes = BTreeMap<String, String>;
 
 /// Takes what changed on the master.
 pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) -> Result<PullReport, Fault> {
-    let sender = batch::sender(&s.replica, Uuid::nil(), "engine").await?;
-    let cursor = read_cursor(&s.replica).await?;
+    let cursor = guard::read_cursor(&s.replica).await?;
     reach!("cursor.read");
     let again = deferred(&s.replica, thorough).await?;
     let transaction = s
@@ -63,8 +62,9 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
     // For the joins of many changed keys with their rows.
     transaction.batch_execute("SET LOCAL work_mem = '64MB'").await.map_err(on_master)?;
     reach!("look.before");
-    let (found, snapshot) = look(&transaction, cursor.as_ref(), sender.node).await?;
-    let mode = guard::judge(cursor.as_ref(), &found, &sender.nonces);
+    let Arrival { mode, found, snapshot, warning } = guard::arrive(transaction.client(), &s.replica, false).await?;
+    warnings.extend(warning);
+    let sender = batch::sender(&s.replica, Uuid::nil(), "engine").await?;
     let mut report = PullReport::default();
     let (shapes, new) = shapes(&transaction, &s.replica).await?;
     let changes = match (mode, &cursor) {
@@ -124,6 +124,12 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
     transaction.commit().await.map_err(on_master)?;
     watch_partitions(&s.master, warnings).await?;
     reach!("staged");
+    if moved {
+        let kept = cursor.as_ref().and_then(|c| c.witness).filter(|_| !report.full);
+        plan.cursor.witness = guard::attest(&s.master, sender.node, warnings).await.or(kept);
+    } else {
+        plan.cursor.witness = cursor.as_ref().and_then(|c| c.witness);
+    }
     apply::apply(&mut s.replica, s.rest_triggers, &plan, &mut report).await?;
     for staged in &plan.staged {
         s.replica.batch_execute(&format!("DROP TABLE {}", staged.stage)).await.map_err(on_replica)?;
@@ -144,15 +150,8 @@ fn seen(found: &Found) -> Cursor {
         timeline: found.timeline,
         snapshot: String::new(),
         state: "following".into(),
+        witness: None,
     }
-}
-
-async fn read_cursor(replica: &Client) -> Result<Option<Cursor>, Fault> {
-    let row = replica
-        .query_opt("SELECT system_identifier, timeline, snapshot::text, state FROM robbie_sync.cursor", &[])
-        .await
-        .map_err(on_replica)?;
-    Ok(row.map(|r| Cursor { system: r.get(0), timeline: r.get(1), snapshot: r.get(2), state: r.get(3) }))
 }
 
 /// Keys put off earlier that may be taken now. What waits for anything but its own entry is looked at thoroughly only.
@@ -215,30 +214,6 @@ async fn shapes(master: &Transaction<'_>, replica: &Client) -> Result<(Shapes, B
         shapes.insert(name, shape);
     }
     Ok((shapes, whole))
-}
-
-async fn look(master: &Transaction<'_>, cursor: Option<&Cursor>, node: Uuid) -> Result<(Found, String), Fault> {
-    let snapshot = cursor.map(|c| c.snapshot.as_str());
-    let row = master
-        .query_one(
-            "SELECT i.system_identifier, i.timeline, pg_current_snapshot()::text,
-                    coalesce(pg_snapshot_xmax($1::text::pg_snapshot) > pg_snapshot_xmax(pg_current_snapshot()), false),
-                    coalesce((SELECT p.below FROM robbie_sync.pruned p) > pg_snapshot_xmin($1::text::pg_snapshot), false),
-                    n.nonce, n.snapshot::text
-             FROM robbie_sync.incarnation() i LEFT JOIN robbie_sync.node n ON n.node_id = $2",
-            &[&snapshot, &node],
-        )
-        .await
-        .map_err(on_master)?;
-    let found = Found {
-        system: row.get(0),
-        timeline: row.get(1),
-        behind: row.get(3),
-        pruned: row.get(4),
-        nonce: row.get(5),
-        acked: row.get(6),
-    };
-    Ok((found, row.get(2)))
 }
 
 struct Change {

@@ -5,7 +5,6 @@
 //! is found in the ledger by the next try.
 
 use super::batch::{self, Answer, Entry, Sender};
-use super::guard;
 use super::report::{Outcome, PushReport};
 use super::session::Sessions;
 use crate::postgres::Fault;
@@ -38,13 +37,7 @@ pub async fn drain(s: &mut Sessions, run: Uuid, actor: &str, report: &mut PushRe
     // What was settled may have freed entries that stand before: they are gone through again.
     while !next.is_empty() {
         let before = report.settled();
-        let done = drain.pass(s, next, report).await;
-        if let Err(fault) = &done
-            && guard::is_identity_clash(fault)
-        {
-            guard::become_another(&s.replica).await?;
-        }
-        done?;
+        drain.pass(s, next, report).await?;
         if report.settled() == before {
             break;
         }

@@ -33,8 +33,8 @@ impl Sessions {
                 return Err(read_only(link.side()));
             }
         }
-        let (replica, replica_pid) = opened(&pair.replica, purpose, "claim").await?;
-        let (master, master_pid) = opened(&pair.master, purpose, "push").await?;
+        let (replica, replica_pid) = opened(&pair.replica, purpose, "unsettle").await?;
+        let (master, master_pid) = opened(&pair.master, purpose, "attest").await?;
         reach!("sessions.open");
         let rest_triggers = resting(&replica).await;
         Ok(Self { master, replica, master_pid, replica_pid, rest_triggers })

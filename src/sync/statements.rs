@@ -79,11 +79,12 @@ impl<'a> Statements<'a> {
             format!("FROM {} t WHERE NOT EXISTS (SELECT 1 FROM {} s WHERE {})", self.target, self.stage, self.same_key);
         if keep {
             // Noted as local: no later comparison takes them for rows that the master deleted.
+            let pk = format!("jsonb_build_object({})", key.join(", "));
             format!(
-                "INSERT INTO robbie_sync.base (tbl, pk, image) SELECT {}, jsonb_build_object({}), NULL {absent} \
+                "INSERT INTO robbie_sync.base (tbl, pk, image) SELECT {}, {pk}, NULL {absent} AND NOT EXISTS ({}) \
                  ON CONFLICT (tbl, pk) DO NOTHING",
                 self.literal,
-                key.join(", ")
+                self.open_entry(&pk)
             )
         } else {
             format!(
@@ -93,6 +94,10 @@ impl<'a> Statements<'a> {
                 values.join(", ")
             )
         }
+    }
+    /// An unsettled entry of the row whose key is `pk`: it keeps that row from being taken, and says when that ends.
+    fn open_entry(&self, pk: &str) -> String {
+        format!("SELECT 1 FROM robbie_sync.entry e WHERE e.tbl = {} AND e.pk = {pk} AND {OPEN}", self.literal)
     }
     /// Leaves rows alone that differ from a master which lost history.
     pub fn leave_differing(&self) -> String {
@@ -108,9 +113,13 @@ impl<'a> Statements<'a> {
     /// Notes rows that were just left alone as edited here: no later pull takes the master's over them.
     pub fn keep_left(&self) -> String {
         format!(
-            "INSERT INTO robbie_sync.base (tbl, pk, image) SELECT {}, {}, NULL FROM {} s WHERE s.\"~state\" IN ('{DIFFERS}', '{NEWER}', '{UNSYNCED}') \
-             ON CONFLICT (tbl, pk) DO NOTHING",
-            self.literal, self.pk, self.stage
+            "INSERT INTO robbie_sync.base (tbl, pk, image) SELECT {}, k.pk, NULL \
+             FROM {} s CROSS JOIN LATERAL (SELECT {}) k(pk) \
+             WHERE s.\"~state\" IN ('{DIFFERS}', '{NEWER}', '{UNSYNCED}') AND NOT EXISTS ({}) ON CONFLICT (tbl, pk) DO NOTHING",
+            self.literal,
+            self.stage,
+            self.pk,
+            self.open_entry("k.pk")
         )
     }
     /// Leaves rows alone that differ, where nothing says which is the newer one.

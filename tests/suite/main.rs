@@ -7,6 +7,7 @@ mod console;
 mod demo;
 mod embedded;
 mod floors;
+mod ha;
 mod health;
 mod queue;
 mod sample;

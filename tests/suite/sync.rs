@@ -14,6 +14,7 @@ mod replay;
 mod retention;
 mod rules;
 mod safety;
+mod travel;
 mod types;
 mod unseen;
 mod verdicts;
