@@ -6,9 +6,13 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Looks after the last notification. The first is past the gate; the others are for clocks that jump.
-const ECHOES: [Duration; 3] =
-    [GATE.saturating_add(Duration::from_millis(50)), Duration::from_secs(1), Duration::from_secs(3)];
+/// Looks after the last notification: one within the gate's time, for bursts, one past it, and two for clocks that jump.
+const ECHOES: [Duration; 4] = [
+    Duration::from_millis(125),
+    GATE.saturating_add(Duration::from_millis(50)),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+];
 /// Between two looks while a transaction is open that may hold a change back, or while a side cannot be listened to:
 /// a tenth of the time since something moved, within these.
 const PROBES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
@@ -151,7 +155,7 @@ mod tests {
         assert_eq!(pace.next(), (Next::Cycle, heard));
         pace.begins(heard);
         pace.ended(heard + 10 * MS, true, true);
-        for at in [300, 1_000, 3_000] {
+        for at in [125, 300, 1_000, 3_000] {
             assert_eq!(pace.next(), (Next::Look, heard + at * MS));
             pace.looked(heard + at * MS, &look(9, 9));
         }
@@ -178,7 +182,7 @@ mod tests {
             at = when;
             pace.looked(at, &look(7, 12));
         }
-        assert_eq!(waits, [300, 700, 2_000, 1_000, 1_000, 1_000, 1_000, 1_000]);
+        assert_eq!(waits, [125, 175, 700, 2_000, 1_000, 1_000, 1_000, 1_000]);
         pace.looked(at, &Look { anything: true, ..look(12, 12) });
         assert_eq!(pace.next().0, Next::Cycle);
         pace.begins(at);
