@@ -91,6 +91,7 @@ DECLARE
     by_rule text[] := '{}';
     sent jsonb;           -- the payload with the master's users and types
     seen_at pg_snapshot;
+    gone boolean := false;
     met boolean;          -- two inserts of one row met
     edited boolean := false; -- the ledger has it, with another payload
     as_left boolean;      -- the row is as this replica's last entry left it, and that one overlooked nobody's change
@@ -207,9 +208,11 @@ BEGIN
         END IF;
     ELSIF r.before_image IS NULL THEN
         ours := names;
+        -- The first version of an edited entry had made the row, or found it: somebody ended it since.
+        gone := edited AND known.op <> 'DELETE' AND known.outcome <> 'undone';
         IF op = 'UPDATE' AND base IS NULL THEN
             r.verdict := 'zero_rows';
-        ELSIF op <> 'INSERT' AND base IS NOT NULL AND NOT force THEN
+        ELSIF (gone OR op <> 'INSERT' AND base IS NOT NULL) AND NOT force THEN
             r.verdict := 'overwrites_newer';
             kind := 'update_missing';
         ELSE
@@ -245,7 +248,7 @@ BEGIN
     END IF;
 
     -- Without a base nobody can tell who is right: a person chooses. With one, the rule of the table decides.
-    IF (r.verdict = 'overwrites_newer' AND base IS NULL AND kind IS DISTINCT FROM 'insert_exists') OR (r.verdict = 'zero_rows' AND NOT force) THEN
+    IF (r.verdict = 'overwrites_newer' AND base IS NULL AND NOT gone AND kind IS DISTINCT FROM 'insert_exists') OR (r.verdict = 'zero_rows' AND NOT force) THEN
         r.outcome := 'held';
         r.object := shape.tbl;
         r.blocked_on := 'choice';

@@ -276,3 +276,24 @@ async fn the_merge_is_a_pure_function_of_its_inputs() {
         assert_eq!(merged.parse::<i64>().ok(), expected, "{sql}");
     }
 }
+
+#[tokio::test]
+async fn an_edited_insert_does_not_bring_back_a_row_that_ended_since() {
+    let f = with_rules("row").await;
+    let entry = f.queue("counters", "INSERT", r#"{"id":30,"plain":"first"}"#).await;
+    f.cycle().await;
+    f.master.batch_execute("delete from counters where id = 30").await.unwrap();
+    f.replica
+        .execute("update pending_sync set data = data || '{\"other\": \"second\"}' where id = $1", &[&entry])
+        .await
+        .unwrap();
+    // Known as settled, it is sent again as what it says now.
+    f.replica.execute("update pending_sync set synced_at = null where id = $1", &[&entry]).await.unwrap();
+    f.cycle().await;
+    assert_eq!(count(&f.master, "counters where id = 30").await, 0);
+    assert_eq!(f.note(entry).await, "conflict_resolved overwrites_newer");
+    assert_eq!(
+        text(&f.master, "select concat_ws(' ', kind, local ->> 'other') from robbie_sync.conflict").await,
+        "update_missing second"
+    );
+}
