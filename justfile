@@ -17,13 +17,17 @@ test:
 ci:
     bash .ci/run
 
-# The benchmarks: the whole program in a pseudo-terminal.
+# The benchmarks: the whole program in a pseudo-terminal, and the engine.
 bench *ARGS:
     cargo bench {{ARGS}}
 
 # The terminal figures of BENCHMARKS.md.
 bench-terminal ENTRIES="20000":
     cargo bench --bench terminal -- --entries {{ENTRIES}}
+
+# The figures of the engine in BENCHMARKS.md; all of them, or the subjects named.
+bench-sync *ARGS:
+    cargo bench --bench sync -- {{ARGS}}
 
 # The demo: an embedded pair with sample data, syncing.
 demo *ARGS:
