@@ -10,7 +10,7 @@ use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 /// About how many bytes of payload are in a batch.
-const BYTES: i64 = 8 << 20;
+const BYTES: i64 = 16 << 20;
 /// Locks on the master are waited for this long, so that one locked row delays its own entry and no other for long.
 const LIMITS: &str = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '60s'; SET LOCAL idle_in_transaction_session_timeout = '15s'";
 /// A dry run disturbs nobody for longer than this.

@@ -14,10 +14,10 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// Entries in a batch: the first one, and the most there may be.
-const FIRST: i32 = 2_500;
+const FIRST: i32 = 5_000;
 const MOST: i32 = 10_000;
 /// A batch that takes longer is followed by a smaller one, so that nobody waits long for its locks.
-const LONG: Duration = Duration::from_millis(500);
+const LONG: Duration = Duration::from_secs(2);
 /// The code of a statement that ran out of time.
 const TOO_SLOW: &str = "57014";
 
