@@ -87,7 +87,7 @@ pub fn judge(cursor: Option<&Cursor>, found: &Found, remembered: bool) -> Pull {
     if cursor.state == "bootstrapping" {
         Pull::First
     } else if cursor.state == "resync" {
-        Pull::Rewound("the master was restored to an earlier time, or this replica was copied")
+        Pull::Rewound("the master was restored to an earlier time or failed over too early, or this replica was copied")
     } else if !complete && other {
         Pull::Rewound("the master is another database than before")
     } else if !complete && promoted {
