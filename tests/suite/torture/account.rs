@@ -164,7 +164,7 @@ impl Account {
     }
     /// Entries that are not settled.
     pub async fn open(&self) -> String {
-        let open = "select string_agg(concat_ws(' ', tbl, op, pk, state, verdict, sqlstate, blocked_on), E'\\n')
+        let open = "select string_agg(concat_ws(' ', seq, tbl, op, pk, state, verdict, sqlstate, blocked_on, case when base is null then 'without base' end), E'\\n' order by seq)
              from robbie_sync.entry where state not in ('applied', 'superseded', 'conflict_resolved')";
         text(&self.f.replica, open).await
     }
