@@ -144,8 +144,10 @@ CREATE OR REPLACE FUNCTION robbie_sync.forget_edits() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     WITH edited AS MATERIALIZED (
-        SELECT s.id, s.op, s.outcome, b.ctid AS place, b.edit_seq < s.seq OR b.xid = s.xid AS covered
+        -- A row may have had several entries: the last one counts.
+        SELECT DISTINCT ON (b.ctid) s.id, s.op, s.outcome, b.ctid AS place, b.edit_seq < s.seq OR b.xid = s.xid AS covered
         FROM pg_temp.robbie_settled s JOIN robbie_sync.base b ON b.tbl = s.tbl AND b.pk = s.pk
+        ORDER BY b.ctid, s.seq DESC
     ), forgotten AS (
         DELETE FROM robbie_sync.base b USING edited e
         WHERE b.ctid = e.place AND e.covered AND NOT robbie_sync.is_open(b.tbl, b.pk)
