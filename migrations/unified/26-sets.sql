@@ -304,12 +304,12 @@ BEGIN
             WHERE w.n = d.n AND d.image IS NOT NULL', shape.target, robbie_sync.same_key(shape));
     END IF;
     INSERT INTO pg_temp.robbie_done (n, verdict, before, image)
-    SELECT w.n, CASE WHEN d.verdict = 'no_change' OR w.prior IS NULL THEN d.verdict ELSE 'update' END,
+    SELECT w.n, CASE WHEN d.verdict = 'no_change' OR w.prior IS NULL THEN d.verdict WHEN w.fold = w.prior THEN 'no_change' ELSE 'update' END,
         CASE WHEN w.prior IS NULL THEN d.before ELSE coalesce(d.before, '{}') || w.prior END, coalesce(d.before, '{}') || w.fold
     FROM pg_temp.robbie_work w JOIN pg_temp.robbie_done d ON d.n = w.tail AND d.judged IS NULL
     WHERE NOT w.last;
     UPDATE pg_temp.robbie_done d
-    SET before = coalesce(d.before, '{}') || w.prior, verdict = CASE d.verdict WHEN 'insert' THEN 'update' ELSE d.verdict END
+    SET before = coalesce(d.before, '{}') || w.prior, verdict = CASE WHEN w.fold = w.prior THEN 'no_change' WHEN d.verdict = 'insert' THEN 'update' ELSE d.verdict END
     FROM pg_temp.robbie_work w WHERE w.n = d.n AND w.last AND w.prior IS NOT NULL AND d.judged IS NULL;
     INSERT INTO robbie_sync.applied
         (entry_id, node_id, seq, tbl, op, pk, payload_hash, verdict, outcome, before_image, after_hash, unseen, actor, run_id, reason)
