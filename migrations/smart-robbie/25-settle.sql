@@ -139,23 +139,30 @@ BEGIN
 END $$;
 
 -- Rows whose entries pg_temp.robbie_settled has are not edited any more. One that was edited again after its entry was queued
--- keeps its base, moved on by what the master has now. A note that changes under our hands stays.
+-- keeps its base, moved on by what the master has now. Each row's note is looked up by itself, whatever statistics say; one
+-- that changes under our hands stays.
 CREATE OR REPLACE FUNCTION robbie_sync.forget_edits() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    again record;
 BEGIN
-    WITH edited AS MATERIALIZED (
-        -- A row may have had several entries: the last one counts.
-        SELECT DISTINCT ON (b.ctid) s.id, s.op, s.outcome, b.ctid AS place, b.edit_seq < s.seq OR b.xid = s.xid AS covered
-        FROM pg_temp.robbie_settled s JOIN robbie_sync.base b ON b.tbl = s.tbl AND b.pk = s.pk
-        ORDER BY b.ctid, s.seq DESC
-    ), forgotten AS (
-        DELETE FROM robbie_sync.base b USING edited e
-        WHERE b.ctid = e.place AND e.covered AND NOT robbie_sync.is_open(b.tbl, b.pk)
-    )
-    UPDATE robbie_sync.base b SET image = coalesce(b.image, '{}') || p.data
-    FROM edited e JOIN public.pending_sync p ON p.id = e.id
-    WHERE b.ctid = e.place AND NOT e.covered AND e.op <> 'DELETE' AND e.outcome IN ('applied', 'no_change')
-      AND jsonb_typeof(p.data) = 'object';
+    DELETE FROM robbie_sync.base b WHERE b.ctid = ANY (ARRAY(
+        SELECT f.place FROM pg_temp.robbie_settled s
+        CROSS JOIN LATERAL (
+            SELECT b.ctid AS place FROM robbie_sync.base b
+            WHERE b.tbl = s.tbl AND b.pk = s.pk AND (b.edit_seq < s.seq OR b.xid = s.xid) OFFSET 0) f
+        WHERE NOT robbie_sync.is_open(s.tbl, s.pk)));
+    FOR again IN
+        SELECT DISTINCT ON (s.tbl, s.pk) s.id, s.tbl, s.pk FROM pg_temp.robbie_settled s
+        CROSS JOIN LATERAL (
+            SELECT 1 FROM robbie_sync.base b
+            WHERE b.tbl = s.tbl AND b.pk = s.pk AND b.edit_seq > s.seq AND b.xid <> s.xid OFFSET 0) f
+        WHERE s.op <> 'DELETE' AND s.outcome IN ('applied', 'no_change') ORDER BY s.tbl, s.pk, s.seq DESC
+    LOOP
+        UPDATE robbie_sync.base b SET image = coalesce(b.image, '{}') || p.data
+        FROM public.pending_sync p
+        WHERE p.id = again.id AND b.tbl = again.tbl AND b.pk = again.pk AND jsonb_typeof(p.data) = 'object';
+    END LOOP;
 END $$;
 
 -- Notes what became of a batch. Exactly these entries are touched, and only those that are not settled yet and are still
