@@ -103,6 +103,10 @@ BEGIN
     DELETE FROM robbie_sync.entry e
     WHERE e.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined')
       AND NOT EXISTS (SELECT 1 FROM public.pending_sync p WHERE p.id = e.entry_id);
+    -- Settled by another worker while the triggers were off.
+    UPDATE robbie_sync.entry e SET state = 'applied', blocked_on = NULL, blocked_by = NULL
+    FROM public.pending_sync p
+    WHERE e.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined') AND p.id = e.entry_id AND p.synced_at IS NOT NULL;
     RETURN noted;
 END $$;
 

@@ -20,8 +20,11 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
 #variable_conflict use_column
 DECLARE
     waiting bigint;
-    now_at timestamptz := clock_timestamp();
+    -- One time for a pass through the queue: what became due behind its place would be overtaken by later entries of its row.
+    now_at timestamptz := coalesce(CASE WHEN after > 0 THEN nullif(current_setting('robbie_sync.pass', true), '')::timestamptz END,
+        clock_timestamp());
 BEGIN
+    PERFORM set_config('robbie_sync.pass', now_at::text, false);
     WHILE EXISTS (SELECT 1 FROM robbie_sync.entry e WHERE e.state = 'quarantined')
         OR EXISTS (SELECT 1 FROM robbie_sync.entry e WHERE e.state IN ('ready', 'retry', 'blocked') AND e.next_attempt_at > now_at)
     LOOP
@@ -153,11 +156,11 @@ BEGIN
             WHERE b.tbl = s.tbl AND b.pk = s.pk AND (b.edit_seq < s.seq OR b.xid = s.xid) OFFSET 0) f
         WHERE NOT robbie_sync.is_open(s.tbl, s.pk)));
     FOR again IN
-        SELECT DISTINCT ON (s.tbl, s.pk) s.id, s.tbl, s.pk FROM pg_temp.robbie_settled s
+        SELECT s.id, s.tbl, s.pk FROM pg_temp.robbie_settled s
         CROSS JOIN LATERAL (
             SELECT 1 FROM robbie_sync.base b
             WHERE b.tbl = s.tbl AND b.pk = s.pk AND b.edit_seq > s.seq AND b.xid <> s.xid OFFSET 0) f
-        WHERE s.op <> 'DELETE' AND s.outcome IN ('applied', 'no_change') ORDER BY s.tbl, s.pk, s.seq DESC
+        WHERE s.op <> 'DELETE' AND s.outcome IN ('applied', 'no_change') ORDER BY s.seq
     LOOP
         UPDATE robbie_sync.base b SET image = coalesce(b.image, '{}') || p.data
         FROM public.pending_sync p

@@ -94,6 +94,8 @@ DECLARE
     gone boolean := false;
     met boolean;          -- two inserts of one row met
     edited boolean := false; -- the ledger has it, with another payload
+    last robbie_sync.applied; -- what this replica did to the row last
+    overtaken boolean := false; -- edited, and a later entry of this replica stands in the row
     as_left boolean;      -- the row is as this replica's last entry left it, and that one overlooked nobody's change
     newer boolean;
     rule text;
@@ -179,10 +181,10 @@ BEGIN
     END IF;
     IF r.before_image IS NOT NULL THEN
         -- Where that entry met changes that this replica had not seen, they are still unseen, whatever became of it.
-        SELECT NOT a.unseen AND a.after_hash IS NOT DISTINCT FROM robbie_sync.image_hash(r.before_image, shape.ignored) INTO as_left
-        FROM robbie_sync.applied a WHERE a.pk = r.pk AND a.tbl = shape.tbl AND a.node_id = node
+        SELECT * INTO last FROM robbie_sync.applied a WHERE a.pk = r.pk AND a.tbl = shape.tbl AND a.node_id = node
         ORDER BY a.applied_at DESC, a.seq DESC LIMIT 1;
-        as_left := coalesce(as_left, false);
+        as_left := coalesce(NOT last.unseen AND last.after_hash IS NOT DISTINCT FROM robbie_sync.image_hash(r.before_image, shape.ignored), false);
+        overtaken := edited AND (as_left OR base IS NULL) AND coalesce(last.seq > apply_entry.seq, false);
         IF base IS NOT NULL AND NOT as_left THEN
             theirs := robbie_sync.differing(base, r.before_image,
                 ARRAY(SELECT k FROM jsonb_object_keys(base) k WHERE k <> ALL (shape.ignored) AND k = ANY (shape.writable)));
@@ -237,7 +239,7 @@ BEGIN
         ours := ARRAY(SELECT k FROM jsonb_object_keys(writes) k);
         IF writes - shape.ignored = '{}' AND lost = '{}' AND by_rule = '{}' THEN
             r.verdict := 'no_change';
-        ELSIF newer AND NOT met AND NOT force THEN
+        ELSIF (newer AND NOT met OR overtaken) AND NOT force THEN
             r.verdict := 'overwrites_newer';
         ELSE
             r.verdict := CASE WHEN writes - shape.ignored = '{}' THEN 'overwrites_newer' ELSE 'update' END;
@@ -248,7 +250,7 @@ BEGIN
     END IF;
 
     -- Without a base nobody can tell who is right: a person chooses. With one, the rule of the table decides.
-    IF (r.verdict = 'overwrites_newer' AND base IS NULL AND NOT gone AND kind IS DISTINCT FROM 'insert_exists') OR (r.verdict = 'zero_rows' AND NOT force) THEN
+    IF (r.verdict = 'overwrites_newer' AND (overtaken AND kind IS NULL OR base IS NULL AND NOT gone AND kind IS DISTINCT FROM 'insert_exists')) OR (r.verdict = 'zero_rows' AND NOT force) THEN
         r.outcome := 'held';
         r.object := shape.tbl;
         r.blocked_on := 'choice';

@@ -62,6 +62,10 @@ BEGIN
         END LOOP;
         RETURN;
     END IF;
+    -- One that a cancelled run left behind.
+    IF EXISTS (SELECT 1 FROM pg_prepared_statements p WHERE p.name = 'robbie_one') THEN
+        EXECUTE 'DEALLOCATE robbie_one';
+    END IF;
     EXECUTE 'PREPARE robbie_one (integer, integer) AS ' || statement;
     FOR one IN
         SELECT w.n, w.pk, w.prior IS NULL AS alone, b.op, b.payload FROM pg_temp.robbie_work w
@@ -122,6 +126,9 @@ BEGIN
                           WHERE a.attrelid = f.conrelid AND a.attnum = k.local) l ON true
             JOIN pg_attribute r ON r.attrelid = f.confrelid AND r.attnum = k.remote
             WHERE f.conrelid = to_regclass(shape.target) AND f.contype = 'f' AND f.confrelid <> f.conrelid
+              -- Partitions of the parent are not asked one by one, and what the master does not enforce is not asked at all.
+              AND f.conparentid = 0 AND c.relnamespace = 'public'::regnamespace
+              AND coalesce((to_jsonb(f) ->> 'conenforced')::boolean, true)
             GROUP BY f.oid, f.conname, n.nspname, c.relname) tests), 'NULL::jsonb');
 END $$;
 
@@ -319,7 +326,7 @@ BEGIN
     FROM pg_temp.robbie_done d JOIN pg_temp.robbie_work w USING (n) JOIN pg_temp.robbie_batch b USING (n)
     WHERE d.judged IS NULL ORDER BY b.seq;
     INSERT INTO pg_temp.robbie_orphan (n, parent)
-    SELECT w.n, w.orphan FROM pg_temp.robbie_work w WHERE w.orphan IS NOT NULL AND w.last AND w.prior IS NULL AND NOT EXISTS (
+    SELECT w.n, w.orphan FROM pg_temp.robbie_work w WHERE w.orphan IS NOT NULL AND w.verb = 'I' AND w.last AND w.prior IS NULL AND NOT EXISTS (
         SELECT 1 FROM pg_temp.robbie_done d WHERE d.n = w.n);
 END $$;
 
