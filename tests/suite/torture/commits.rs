@@ -16,7 +16,7 @@ async fn lost_answers_to_commit_lose_nothing_and_do_nothing_twice() {
     let (master, on_master) = account.f.test.behind_proxy(Side::Master).await;
     let (replica, on_replica) = account.f.test.behind_proxy(Side::Replica).await;
     let pair = Pair::new(on_master, on_replica);
-    let wanted = size(15, 1000);
+    let wanted = size(8, 1000);
     let (mut cut, mut round) = (0, 0);
     while cut < wanted {
         round += 1;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 #[tokio::test]
 async fn after_any_workload_ten_cycles_write_nothing() {
-    let (seed, rounds) = (seed(), size(2, 100) as u64);
+    let (seed, rounds) = (seed(), size(1, 100) as u64);
     let mut world = World::new(1).await;
     for round in 1..=rounds {
         model::workload(&mut world, seed, round).await;

@@ -76,7 +76,7 @@ async fn kills_at_any_moment_lose_nothing_and_do_nothing_twice() {
     let servers = embedded::start(home.clone(), options, Arc::new(progress::silent)).await.unwrap();
     let mut account = Account::new(Fixture::with(support::pair_on(&servers).await).await).await;
     let mut running = engine(&account, folder.path());
-    let rounds = size(8, 300);
+    let rounds = size(5, 300);
     for round in 1..=rounds {
         let victim = Victim::draw(&mut draw);
         let context = format!("seed {seed}, round {round}: {victim:?}");

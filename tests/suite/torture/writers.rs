@@ -122,7 +122,7 @@ async fn every_read_here_shows_one_state_of_the_master() {
     let (f, mut engine) = with_table("id integer primary key, balance bigint not null", "accounts").await;
     f.master.batch_execute("insert into accounts select n, 1000 from generate_series(1, 20) n").await.unwrap();
     engine.cycle(true, true).await.unwrap();
-    let (seed, pulls) = (seed(), size(10, 1_000));
+    let (seed, pulls) = (seed(), size(6, 1_000));
     let stop = Arc::new(AtomicBool::new(false));
     let mut tasks = vec![];
     for bank in 0..4 {
