@@ -62,11 +62,10 @@ impl Drain {
         let mut answered: Vec<Answer> = vec![];
         while let (Some(start), Some(end)) = (current.first().map(|e| e.seq), current.last().map(|e| e.seq)) {
             self.hold_back(&mut current);
-            let began = Instant::now();
             // Nothing is known of a batch that fails: it is due again at once, in its old order, and no failure is counted. How
             // soon the master is asked again is the schedule's affair.
-            let (applied, following) = tokio::join!(
-                batch::apply(&mut s.master, &current, &self.sender, true, false),
+            let ((applied, took), following) = tokio::join!(
+                timed(batch::apply(&mut s.master, &current, &self.sender, true, false)),
                 self.note_and_read(&s.replica, &answered, end),
             );
             let following = following?;
@@ -77,8 +76,7 @@ impl Drain {
                     report.count(&answers);
                     answered = answers;
                     current = following;
-                    self.most =
-                        if began.elapsed() > LONG { (self.most / 2).max(64) } else { (self.most * 2).min(MOST) };
+                    self.most = if took > LONG { (self.most / 2).max(64) } else { (self.most * 2).min(MOST) };
                 }
                 // One slow entry must not stop the others: the batch is cut down until it is alone, and then it failed.
                 Err(fault) if fault.sqlstate.as_deref() == Some(TOO_SLOW) && current.len() > 1 => {
@@ -134,6 +132,12 @@ impl Drain {
             }
         }
     }
+}
+
+/// What came of it, and how long it took: the master alone says whether a batch was too large for it.
+async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
+    let began = Instant::now();
+    (work.await, began.elapsed())
 }
 
 impl PushReport {
