@@ -359,6 +359,7 @@ mod tests {
             run_id: None,
             started_at: SystemTime::UNIX_EPOCH,
             duration_ms: 12.3,
+            mode: sync::Detection::Changelog,
             push: Some(PushReport::default()),
             pull: Some(PullReport::default()),
             faults: vec![],

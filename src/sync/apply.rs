@@ -258,10 +258,10 @@ async fn note(t: &Transaction<'_>, plan: &Plan<'_>, report: &mut PullReport) -> 
     reach!("cursor.before");
     t.execute(
         "INSERT INTO robbie_sync.cursor AS c (system_identifier, timeline, snapshot, state, witness)
-         VALUES ($1, $2, $3::text::pg_snapshot, 'following', $4)
+         VALUES ($1, $2, $3::text::pg_snapshot, $5, $4)
          ON CONFLICT (only_row) DO UPDATE SET system_identifier = excluded.system_identifier, timeline = excluded.timeline,
              snapshot = excluded.snapshot, state = excluded.state, witness = excluded.witness, pulled_at = clock_timestamp()",
-        &[&cursor.system, &cursor.timeline, &cursor.snapshot, &cursor.witness],
+        &[&cursor.system, &cursor.timeline, &cursor.snapshot, &cursor.witness, &cursor.state],
     )
     .await
     .map_err(on_replica)?;

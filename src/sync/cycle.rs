@@ -3,10 +3,10 @@
 use super::guard::{self, Pull};
 use super::lock::{self, Asked, EngineLock};
 use super::look::{self, Look};
-use super::report::{CycleOptions, CycleReport, PushReport};
+use super::report::{CycleOptions, CycleReport, Detection, PushReport};
 use super::session::{self, Sessions};
 use super::watchdog::{self, Processes};
-use super::{lossy, prune, pull, push};
+use super::{compare, lossy, prune, pull, push};
 use crate::postgres::{Fault, Kind, Pair, Side};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::time::timeout;
@@ -35,6 +35,8 @@ pub struct Worker {
     lock_pid: i32,
     sessions: Option<Sessions>,
     pruned: Option<Instant>,
+    /// When all rows were compared last, with a master that needs it.
+    compared: Option<Instant>,
     /// Server processes that a dead connection left behind.
     left: Option<Processes>,
 }
@@ -42,12 +44,17 @@ pub struct Worker {
 impl Worker {
     /// For a pair; nothing is connected yet.
     pub fn new(pair: Pair, lock: &EngineLock) -> Self {
-        Self { pair, lock_pid: lock.pid, sessions: None, pruned: None, left: None }
+        Self { pair, lock_pid: lock.pid, sessions: None, pruned: None, compared: None, left: None }
     }
 
     /// Runs a cycle. A fault that stopped one half while the other did something stands in the report.
     pub async fn cycle(&mut self, options: &CycleOptions) -> Result<CycleReport, Fault> {
         let (started_at, began) = (SystemTime::now(), Instant::now());
+        if let Some(sessions) = self.sessions.as_ref().filter(|s| s.compares)
+            && timeout(ANSWER, sessions.was_migrated()).await.unwrap_or(true)
+        {
+            self.sessions = None;
+        }
         let fresh = self.sessions.as_ref().is_none_or(|s| !s.are_open());
         let mut sessions = self.sessions().await?;
         let run = Uuid::new_v4();
@@ -55,6 +62,7 @@ impl Worker {
             run_id: None,
             started_at,
             duration_ms: 0.0,
+            mode: if sessions.compares { Detection::Comparison } else { Detection::Changelog },
             push: None,
             pull: None,
             faults: vec![],
@@ -93,6 +101,10 @@ impl Worker {
         report: &mut CycleReport,
         (began, fresh): (Instant, bool),
     ) -> Option<Fault> {
+        if sessions.compares {
+            let fault = self.compare(sessions, options, report).await.err();
+            return written(sessions, run, &options.actor, report, began, fault).await;
+        }
         // A master that is not the one it was is looked at before anything is sent to it, all of it.
         let (mut fault, mut look_first) = (None, false);
         if fresh || options.thorough {
@@ -118,7 +130,6 @@ impl Worker {
         if options.thorough && fault.is_none() {
             report.clock_offset_s = sessions.clock_offset().await;
         }
-        report.faults.extend(fault.as_ref().map(ToString::to_string));
         if fault.is_none() && options.thorough && self.pruned.is_none_or(|at| at.elapsed() > prune::EVERY) {
             // At the start of an engine, and of each `--once`.
             if self.pruned.is_none() {
@@ -134,20 +145,32 @@ impl Worker {
                 report.warnings.push(format!("old bookkeeping was not removed: {f}"));
             }
         }
-        report.duration_ms = began.elapsed().as_secs_f64() * 1000.0;
-        if !report.is_idle() && !sessions.replica.is_closed() {
-            match record(sessions, run, &options.actor, report).await {
-                Ok(written) => report.run_id = written,
-                Err(other) => drop(fault.get_or_insert(other)),
-            }
+        written(sessions, run, &options.actor, report, began, fault).await
+    }
+
+    /// Takes what differs on a master that can only be compared. Not for every notification: it reads all rows.
+    async fn compare(
+        &mut self,
+        sessions: &mut Sessions,
+        options: &CycleOptions,
+        report: &mut CycleReport,
+    ) -> Result<(), Fault> {
+        report.warnings.push(compare::WARNING.to_owned());
+        let rested = self.compared.is_none_or(|at| at.elapsed() >= compare::EVERY);
+        if options.pull && options.thorough && rested {
+            report.pull = Some(compare::pull(sessions, &mut report.warnings).await?);
+            self.compared = Some(Instant::now());
         }
-        fault
+        Ok(())
     }
 
     /// Looks whether a cycle would find anything; where that cannot be told, it might.
     pub async fn look(&mut self, options: &CycleOptions) -> Look {
         let unknown = Look { anything: true, ..Look::default() };
         let Some(sessions) = &self.sessions else { return unknown };
+        if sessions.compares {
+            return Look::default();
+        }
         let Ok(look) = timeout(ANSWER, look::look(sessions, options)).await else {
             self.left = Some(sessions.processes());
             self.sessions = None;
@@ -166,7 +189,7 @@ impl Worker {
             return Ok(sessions);
         }
         let opening = Box::pin(async {
-            let sessions = Sessions::open(&self.pair, "sync").await?;
+            let sessions = Sessions::open_to_compare(&self.pair, "sync").await?;
             if sessions.replica_pid == self.lock_pid {
                 return Err(session::pooled(Side::Replica));
             }
@@ -255,6 +278,26 @@ async fn prepare(s: &Sessions) -> Result<(), Fault> {
         .await
         .map_err(on_replica)?;
     Ok(())
+}
+
+/// Completes the report of a cycle, and writes its run unless it was idle; returns what stopped it.
+async fn written(
+    sessions: &Sessions,
+    run: Uuid,
+    actor: &str,
+    report: &mut CycleReport,
+    began: Instant,
+    mut fault: Option<Fault>,
+) -> Option<Fault> {
+    report.faults.extend(fault.as_ref().map(ToString::to_string));
+    report.duration_ms = began.elapsed().as_secs_f64() * 1000.0;
+    if !report.is_idle() && !sessions.replica.is_closed() {
+        match record(sessions, run, actor, report).await {
+            Ok(written) => report.run_id = written,
+            Err(other) => drop(fault.get_or_insert(other)),
+        }
+    }
+    fault
 }
 
 /// Writes the run; a fault that is the same as the last run's is not written again.

@@ -73,6 +73,8 @@ pub enum Pull {
     Rewound(&'static str),
 }
 
+/// Why all rows are compared once more where there was no changelog until now.
+const COMPARED: &str = "until now changes were found by comparing";
 const RESTORED: &str = "the master was restored to an earlier time";
 
 /// Decides how to pull. `remembered`: the nonce that the master has of this replica is one it may have.
@@ -85,7 +87,7 @@ pub fn judge(cursor: Option<&Cursor>, found: &Found, remembered: bool) -> Pull {
         .witnessed
         .unwrap_or_else(|| !other && !found.behind && (!promoted || found.acked.as_ref() == Some(&cursor.snapshot)));
     if cursor.state == "bootstrapping" {
-        Pull::First
+        if complete { Pull::Trusted(COMPARED) } else { Pull::First }
     } else if cursor.state == "resync" {
         Pull::Rewound("the master was restored to an earlier time or failed over too early, or this replica was copied")
     } else if !complete && other {
@@ -120,6 +122,8 @@ pub async fn arrive(master: &Client, replica: &Client, thorough: bool) -> Result
     let mut mode = judge(cursor.as_ref(), &found, remembered);
     // What was sent is one nonce for many batches: before the master's word overrides ours, the ledger is asked for all of it.
     let sure = match mode {
+        // Nothing was ever sent to a master that was only compared.
+        Pull::Trusted(COMPARED) => true,
         Pull::Trusted(_) => false,
         Pull::Follow if thorough => lost::has_last(master, replica).await?,
         _ => true,

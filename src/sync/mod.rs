@@ -17,8 +17,10 @@ macro_rules! reach {
 
 mod apply;
 mod batch;
+mod compare;
 pub mod conflict;
 mod cycle;
+mod digest;
 mod ear;
 #[cfg(debug_assertions)]
 pub mod failpoint;
@@ -49,6 +51,6 @@ pub use lock::{Asked, EngineLock, ask, holder};
 pub use preview::{Preview, preview};
 pub use replay::replay;
 pub use report::{
-    CycleOptions, CycleReport, EngineStatus, EntryOutcome, Mode, Outcome, PullReport, PushReport, ReplayOptions,
+    CycleOptions, CycleReport, Detection, EngineStatus, EntryOutcome, Mode, Outcome, PullReport, PushReport, ReplayOptions,
 };
 pub use schedule::{Done, Engine, EngineHandle, EngineOptions};

@@ -44,7 +44,7 @@ pub struct Plan<'a> {
 }
 
 /// By table: the digest of its columns on both sides.
-type Shapes = BTreeMap<String, String>;
+pub type Shapes = BTreeMap<String, String>;
 
 /// Takes what changed on the master.
 pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) -> Result<PullReport, Fault> {
@@ -66,7 +66,9 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
     warnings.extend(warning);
     let sender = batch::sender(&s.replica, Uuid::nil(), "engine").await?;
     let mut report = PullReport::default();
-    let (shapes, new) = shapes(&transaction, &s.replica).await?;
+    let offered = transaction.query("SELECT tbl FROM robbie_sync.synced_table", &[]).await.map_err(on_master)?;
+    let offered: Vec<String> = offered.iter().map(|r| r.get(0)).collect();
+    let (shapes, new) = shapes(transaction.client(), &s.replica, &offered).await?;
     let changes = match (mode, &cursor) {
         (Pull::Follow, Some(cursor)) => changes(&transaction, &cursor.snapshot).await?,
         _ => BTreeMap::new(),
@@ -100,6 +102,8 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
             Pull::Follow => {
                 new.get(&table.name).copied().or_else(|| change.is_some_and(|c| c.truncated).then_some(Pull::Follow))
             }
+            // What a comparison never met is met for the first time.
+            Pull::Trusted(_) if new.get(&table.name) == Some(&Pull::First) => Some(Pull::First),
             _ => Some(mode),
         };
         let remapped = changes.contains_key(stage::MAPPING) && table.columns.iter().any(|c| c.mapped_user);
@@ -188,9 +192,11 @@ const SHAPES: &str = "
 /// What the tables look like now, and which of them must be taken whole: those never taken, and those that have got or lost
 /// a column since, or were put away and made again. What went by meanwhile is in no window. Only where both are the tables
 /// they were does a row that the master lacks go here too: a table made anew has no notes of what was edited.
-async fn shapes(master: &Transaction<'_>, replica: &Client) -> Result<(Shapes, BTreeMap<String, Pull>), Fault> {
-    let offered = master.query("SELECT tbl FROM robbie_sync.synced_table", &[]).await.map_err(on_master)?;
-    let offered: Vec<String> = offered.iter().map(|r| r.get(0)).collect();
+pub async fn shapes(
+    master: &Client,
+    replica: &Client,
+    offered: &[String],
+) -> Result<(Shapes, BTreeMap<String, Pull>), Fault> {
     let theirs = master.query(SHAPES, &[&offered]).await.map_err(on_master)?;
     let ours = replica.query(SHAPES, &[&offered]).await.map_err(on_replica)?;
     let known = replica

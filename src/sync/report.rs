@@ -194,6 +194,17 @@ impl PullReport {
     }
 }
 
+/// How a cycle finds out what changed on the master.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detection {
+    /// By the changelog that its triggers write.
+    #[default]
+    Changelog,
+    /// By comparing all rows: the master has no `robbie_sync` and does not let us make it.
+    Comparison,
+}
+
 /// What one cycle did.
 #[derive(Clone, Debug, Serialize)]
 pub struct CycleReport {
@@ -204,6 +215,8 @@ pub struct CycleReport {
     pub started_at: SystemTime,
     /// How long it took.
     pub duration_ms: f64,
+    /// How changes of the master were found.
+    pub mode: Detection,
     /// The push, if asked for and done.
     pub push: Option<PushReport>,
     /// The pull, if asked for and done.
@@ -276,6 +289,7 @@ mod tests {
             run_id: None,
             started_at: SystemTime::UNIX_EPOCH,
             duration_ms: 1.0,
+            mode: Detection::Changelog,
             push: Some(PushReport::default()),
             pull: Some(PullReport::default()),
             faults: vec![],

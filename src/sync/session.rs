@@ -23,21 +23,39 @@ pub struct Sessions {
     pub replica_pid: i32,
     /// The statement with which local triggers rest for a transaction on the replica, where there is one.
     pub rest_triggers: Option<&'static str>,
+    /// Whether the master has no `robbie_sync` and does not let us make it: then rows are compared, and nothing is sent.
+    pub compares: bool,
 }
 
 impl Sessions {
     /// Opens both. `purpose` stands in their `application_name`.
     pub async fn open(pair: &Pair, purpose: &str) -> Result<Self, Fault> {
+        let sessions = Self::open_to_compare(pair, purpose).await?;
+        if sessions.compares { Err(not_migrated(Side::Master)) } else { Ok(sessions) }
+    }
+    /// Opens both, also where all that can be done is to compare.
+    pub async fn open_to_compare(pair: &Pair, purpose: &str) -> Result<Self, Fault> {
         for link in [&pair.master, &pair.replica] {
             if link.target().read_only {
                 return Err(read_only(link.side()));
             }
         }
-        let (replica, replica_pid) = opened(&pair.replica, purpose, "unsettle").await?;
-        let (master, master_pid) = opened(&pair.master, purpose, "attest").await?;
+        let (replica, replica_pid) = opened(&pair.replica, purpose).await?;
+        if !has(&replica, Side::Replica, "unsettle").await? {
+            return Err(not_migrated(Side::Replica));
+        }
+        let (master, master_pid) = opened(&pair.master, purpose).await?;
+        let compares = !has(&master, Side::Master, ATTEST).await?;
+        if compares && !is_only_compared(&master, &replica).await? {
+            return Err(not_migrated(Side::Master));
+        }
         reach!("sessions.open");
         let rest_triggers = resting(&replica).await;
-        Ok(Self { master, replica, master_pid, replica_pid, rest_triggers })
+        Ok(Self { master, replica, master_pid, replica_pid, rest_triggers, compares })
+    }
+    /// Whether a master that was only compared has been migrated since.
+    pub async fn was_migrated(&self) -> bool {
+        self.compares && has(&self.master, Side::Master, ATTEST).await.unwrap_or(true)
     }
     /// How far the master's clock is ahead of the replica's, in seconds, to half a round trip.
     pub async fn clock_offset(&self) -> Option<f64> {
@@ -63,15 +81,39 @@ async fn ahead(client: &Client) -> Option<f64> {
     Some(row.get(0)?.parse::<f64>().ok()? - now)
 }
 
-async fn opened(link: &Link, purpose: &str, needed: &str) -> Result<(Client, i32), Fault> {
+async fn opened(link: &Link, purpose: &str) -> Result<(Client, i32), Fault> {
     let side = link.side();
     let client = Box::pin(link.dedicated(purpose)).await?;
     client.batch_execute(PINNED).await.map_err(|e| Fault::from_postgres(e, side))?;
-    let found = client
-        .query_one("SELECT to_regproc('robbie_sync.' || $1::text) IS NOT NULL, pg_backend_pid()", &[&needed])
+    let found = client.query_one("SELECT pg_backend_pid()", &[]).await.map_err(|e| Fault::from_postgres(e, side))?;
+    Ok((client, found.get(0)))
+}
+
+/// What a migrated master has.
+const ATTEST: &str = "attest";
+
+/// Whether a side has a function of `robbie_sync`.
+async fn has(client: &Client, side: Side, function: &str) -> Result<bool, Fault> {
+    let found = client.query_one("SELECT to_regproc('robbie_sync.' || $1::text) IS NOT NULL", &[&function]).await;
+    Ok(found.map_err(|e| Fault::from_postgres(e, side))?.get(0))
+}
+
+/// Whether the master can only be compared: it has no `robbie_sync`, we may not make it, and it never had one that this
+/// replica followed; a master that lost its bookkeeping is for a person to look at.
+async fn is_only_compared(master: &Client, replica: &Client) -> Result<bool, Fault> {
+    let refused = master
+        .query_one(
+            "SELECT NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'robbie_sync')
+                 AND NOT has_database_privilege(current_database(), 'CREATE')",
+            &[],
+        )
         .await
-        .map_err(|e| Fault::from_postgres(e, side))?;
-    if found.get(0) { Ok((client, found.get(1))) } else { Err(not_migrated(side)) }
+        .map_err(|e| Fault::from_postgres(e, Side::Master))?;
+    let followed = replica
+        .query_one("SELECT EXISTS (SELECT FROM robbie_sync.cursor WHERE state <> 'bootstrapping')", &[])
+        .await
+        .map_err(|e| Fault::from_postgres(e, Side::Replica))?;
+    Ok(refused.get(0) && !followed.get::<_, bool>(0))
 }
 
 /// How triggers are made to rest: as a superuser or by a privilege of its own (PostgreSQL 15 and later); or by a function that a

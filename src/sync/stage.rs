@@ -19,6 +19,8 @@ const MANY: u64 = 2_000;
 pub enum Source<'a> {
     /// All.
     Whole,
+    /// Those that fulfil a condition on the table `t`.
+    Where(&'a str),
     /// Those of some keys, with NULLs where the master has no row any more.
     Keys {
         /// The snapshot since which the changelog is read, if it is.
@@ -114,7 +116,7 @@ pub async fn fill(
     source: &Source<'_>,
     stage: &str,
 ) -> Result<(u64, u64), Fault> {
-    let whole = matches!(source, Source::Whole);
+    let whole = !matches!(source, Source::Keys { .. });
     let keys: BTreeSet<&str> = table.key.iter().map(String::as_str).collect();
     let mut selected = vec![];
     let mut unmapped = vec!["NULL".to_owned()];
@@ -133,13 +135,14 @@ pub async fn fill(
             selected.push(format!("t.{name}"));
         }
     }
-    let mapping = if joins.is_empty() { String::new() } else { user_mapping(master).await? };
+    let mapping = if joins.is_empty() { String::new() } else { user_mapping(master.client()).await? };
     let from = match source {
-        Source::Whole => format!("public.{} t", quote(&table.name)),
+        Source::Whole | Source::Where(_) => format!("public.{} t", quote(&table.name)),
         Source::Keys { since, remapped, again } => changed_keys(table, *since, *remapped, again),
     };
+    let condition = if let Source::Where(condition) = source { format!(" WHERE {condition}") } else { String::new() };
     let query = format!(
-        "COPY ({mapping} SELECT t.{} IS NOT NULL, coalesce({}), {} FROM {from}{joins}) TO STDOUT",
+        "COPY ({mapping} SELECT t.{} IS NOT NULL, coalesce({}), {} FROM {from}{joins}{condition}) TO STDOUT",
         quote(&table.key[0]),
         unmapped.join(", "),
         selected.join(", "),
@@ -165,10 +168,8 @@ pub async fn fill(
 }
 
 /// The one text id of each user; a user with several has none, unless exactly one is the code assistant's.
-async fn user_mapping(master: &Transaction<'_>) -> Result<String, Fault> {
-    let found =
-        master.query_one("SELECT to_regclass('public.user_id_mapping') IS NOT NULL", &[]).await.map_err(on_master)?;
-    Ok(if found.get(0) {
+pub async fn user_mapping(master: &Client) -> Result<String, Fault> {
+    Ok(if has_mapping(master).await? {
         "WITH users AS (
              SELECT m.uuid_id AS id, CASE WHEN count(*) = 1 THEN min(m.text_id)
                  WHEN count(*) FILTER (WHERE m.service = 'robbie-code') = 1
@@ -178,6 +179,12 @@ async fn user_mapping(master: &Transaction<'_>) -> Result<String, Fault> {
     } else {
         "WITH users (id, text_id) AS (SELECT NULL::uuid, NULL::text WHERE false)".into()
     })
+}
+
+/// Whether the master says which text id a user has.
+pub async fn has_mapping(master: &Client) -> Result<bool, Fault> {
+    let found = master.query_one("SELECT to_regclass('public.user_id_mapping') IS NOT NULL", &[]).await;
+    Ok(found.map_err(on_master)?.get(0))
 }
 
 fn on_master(e: tokio_postgres::Error) -> Fault {

@@ -69,6 +69,16 @@ impl<'a> Statements<'a> {
         if differing.is_empty() { "false".into() } else { format!("({})", differing.join(" OR ")) }
     }
 
+    /// Removes from a stage what is the same here as on the master, where `also` holds of the row `t`.
+    pub fn forget_equal(&self, all: bool, also: &str) -> String {
+        format!(
+            "DELETE FROM {} s USING {} t WHERE s.\"~live\" AND {} AND NOT {} AND {also}",
+            self.stage,
+            self.target,
+            self.same_key,
+            self.differs(all)
+        )
+    }
     /// Adds to a whole stage what this side has and the master has not: to be deleted, or (`keep`) left alone.
     pub fn add_absent(&self, keep: bool) -> String {
         let key: Vec<String> =

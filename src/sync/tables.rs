@@ -110,7 +110,9 @@ struct Found {
 /// The columns of the tables `$1`: type, place in the key, whether computed, whether comparable, whether a JSON scalar.
 const COLUMNS: &str = "
     SELECT c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod),
-           coalesce(array_position(robbie_sync.key_columns(c.oid), a.attname::text), 0), a.attgenerated <> '',
+           coalesce((SELECT k.place::integer FROM pg_index i
+                     CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY k(attnum, place)
+                     WHERE i.indrelid = c.oid AND i.indisprimary AND k.attnum = a.attnum), 0), a.attgenerated <> '',
            coalesce(b.typtype IN ('e', 'r', 'm') OR b.oid IN ('varchar'::regtype, 'bpchar'::regtype) OR EXISTS (
                SELECT 1 FROM pg_opclass o JOIN pg_am m ON m.oid = o.opcmethod
                WHERE m.amname = 'btree' AND o.opcdefault AND o.opcintype = b.oid), false),
@@ -140,10 +142,32 @@ const REFERENCES: &str = "
 
 /// Reads what both sides know of the tables that the master syncs.
 pub async fn read(master: &Client, replica: &Client) -> Result<Tables, Fault> {
+    let offered = master
+        .query("SELECT tbl, derived, stamps FROM robbie_sync.synced_table", &[])
+        .await
+        .map_err(|e| Fault::from_postgres(e, Side::Master))?;
+    joined_all(master, replica, &offered).await
+}
+
+/// Reads what both sides know of the tables that the replica watches: where the master has no list of its own.
+pub async fn read_watched(master: &Client, replica: &Client) -> Result<Tables, Fault> {
+    let watched = replica
+        .query(
+            "SELECT c.relname::text, array_remove(w.ignored, 'updated_at'), array_remove(ARRAY[
+                 (SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'updated_at')], NULL)
+             FROM robbie_sync.watched() w JOIN pg_class c ON c.oid = w.target
+             WHERE c.relnamespace = 'public'::regnamespace AND NOT c.relispartition",
+            &[],
+        )
+        .await
+        .map_err(|e| Fault::from_postgres(e, Side::Replica))?;
+    joined_all(master, replica, &watched).await
+}
+
+/// Joins both sides' columns of the tables offered: name, derived columns, stamps.
+async fn joined_all(master: &Client, replica: &Client, offered: &[tokio_postgres::Row]) -> Result<Tables, Fault> {
     let on_master = |e| Fault::from_postgres(e, Side::Master);
     let on_replica = |e| Fault::from_postgres(e, Side::Replica);
-    let offered =
-        master.query("SELECT tbl, derived, stamps FROM robbie_sync.synced_table", &[]).await.map_err(on_master)?;
     let names: Vec<String> = offered.iter().map(|r| r.get(0)).collect();
     let theirs = by_table(&master.query(COLUMNS, &[&names]).await.map_err(on_master)?);
     let ours = by_table(&replica.query(COLUMNS, &[&names]).await.map_err(on_replica)?);
@@ -163,7 +187,7 @@ pub async fn read(master: &Client, replica: &Client) -> Result<Tables, Fault> {
 
     let mut tables = Tables { references, ..Tables::default() };
     let mut found = BTreeMap::new();
-    for row in &offered {
+    for row in offered {
         let name: String = row.get(0);
         let derived: Vec<String> = row.get(1);
         let stamps: Vec<String> = row.get(2);
