@@ -6,13 +6,16 @@ use crate::postgres::{Fault, Kind, Pair, Side};
 use crate::settings;
 use crate::sync::figures::{Figures, Percentiles};
 use crate::sync::{self, CycleOptions, CycleReport, Done, Engine, EngineHandle, EngineOptions, EngineStatus, Preview};
+use crate::sync::{Detection, Differences};
 use clap::Args;
 
+mod compare;
 mod dry;
+mod outcome;
 use futures_util::future::join_all;
+use outcome::{judged, sentence, worse};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::fmt::Write as _;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -28,6 +31,10 @@ pub struct SyncArgs {
     /// Say what a cycle would send and take, and write nothing.
     #[arg(long, requires = "once")]
     pub dry_run: bool,
+    /// Compare the rows of both sides, table by table, and write nothing; ends with 1 where they differ. Columns that
+    /// triggers keep are left out.
+    #[arg(long, conflicts_with_all = ["once", "runs", "interval", "metrics", "push_only", "pull_only"])]
+    pub compare: bool,
     /// List the last cycles that did something, and the last replays.
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "20", conflicts_with_all = ["once", "interval", "metrics"])]
     pub runs: Option<u16>,
@@ -66,6 +73,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     preview: Option<&'a Preview>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    compared: Option<&'a Differences>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     runs: Option<&'a RawValue>,
 }
 
@@ -91,7 +100,17 @@ impl Telling {
 
 impl<'a> Line<'a> {
     fn of(replica: &'a str) -> Self {
-        Self { replica, cycle: None, figures: None, held_by: None, asked: None, error: None, preview: None, runs: None }
+        Self {
+            replica,
+            cycle: None,
+            figures: None,
+            held_by: None,
+            asked: None,
+            error: None,
+            preview: None,
+            compared: None,
+            runs: None,
+        }
     }
 }
 
@@ -115,6 +134,9 @@ async fn work(args: &SyncArgs, invocation: &Invocation) -> Result<Exit, Fault> {
             .remedy("leave out --read-only, and `read_only` in the configuration"));
     }
     let pairs = named(&targets);
+    if args.compare {
+        return compare::run(&pairs, invocation.json).await;
+    }
     if args.dry_run {
         return dry::run(args, &pairs, invocation.json).await;
     }
@@ -229,7 +251,7 @@ async fn tell(
     mut cycles: broadcast::Receiver<Done>,
     json: bool,
 ) -> Result<Exit, Fault> {
-    let (mut fault, mut probing) = (None, false);
+    let (mut fault, mut probing, mut mode) = (None, false, Detection::default());
     let line = Line::of(&name);
     loop {
         tokio::select! {
@@ -237,7 +259,8 @@ async fn tell(
             done = cycles.recv() => match done {
                 Ok(Ok(report)) => {
                     let figures = Telling::of(&status.borrow().figures);
-                    if json || !report.is_idle() {
+                    let changed = std::mem::replace(&mut mode, report.mode) != report.mode;
+                    if json || changed || !report.is_idle() {
                         say(&Line { cycle: Some(&report), figures: Some(figures), ..line }, json)?;
                     }
                 }
@@ -274,29 +297,6 @@ async fn tell(
     }
 }
 
-fn judged(report: &CycleReport) -> Exit {
-    if !report.faults.is_empty() {
-        Exit::Partial
-    } else if report.needs_attention() {
-        Exit::Attention
-    } else {
-        Exit::Done
-    }
-}
-
-/// The one that says more: unreachable over partly done over attention.
-fn worse(one: Exit, other: Exit) -> Exit {
-    let rank = |e: Exit| match e {
-        Exit::Done => 0,
-        Exit::Attention => 1,
-        Exit::Partial => 2,
-        Exit::Usage => 3,
-        Exit::Unreachable => 4,
-        Exit::Signalled(_) => 5,
-    };
-    if rank(other) > rank(one) { other } else { one }
-}
-
 fn say(line: &Line<'_>, json: bool) -> Result<(), Fault> {
     if json {
         let mut bytes = serde_json::to_vec(line)
@@ -318,40 +318,9 @@ fn say(line: &Line<'_>, json: bool) -> Result<(), Fault> {
     output::line(format!("{}: {}", line.replica, sentence(report)))
 }
 
-/// What a cycle did, in one line.
-fn sentence(report: &CycleReport) -> String {
-    let mut text = String::new();
-    let mut add = |what: &str, n: u64| {
-        if n > 0 {
-            let _ = write!(text, "{}{what} {n}", if text.is_empty() { "" } else { ", " });
-        }
-    };
-    if let Some(push) = &report.push {
-        add("sent", push.applied + push.no_change);
-        add("conflicts settled", push.conflicts);
-        add("failed", push.failed);
-        add("waiting", push.blocked);
-        add("locked out for now", push.later);
-    }
-    if let Some(pull) = &report.pull {
-        add("inserted", pull.inserted);
-        add("updated", pull.updated);
-        add("deleted", pull.deleted);
-        add("put off", pull.deferred);
-        if let Some(why) = &pull.full_because {
-            let _ = write!(text, "{}all rows compared ({why})", if text.is_empty() { "" } else { ", " });
-        }
-    }
-    if text.is_empty() {
-        text.push_str("nothing to do");
-    }
-    format!("{text} ({:.0} ms)", report.duration_ms)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sync::{PullReport, PushReport};
     use std::time::SystemTime;
 
     fn report() -> CycleReport {
@@ -360,25 +329,12 @@ mod tests {
             started_at: SystemTime::UNIX_EPOCH,
             duration_ms: 12.3,
             mode: sync::Detection::Changelog,
-            push: Some(PushReport::default()),
-            pull: Some(PullReport::default()),
+            push: None,
+            pull: None,
             faults: vec![],
             warnings: vec![],
             clock_offset_s: None,
         }
-    }
-
-    #[test]
-    fn a_cycle_is_one_sentence_and_its_exit_code_says_how_it_went() {
-        let mut r = report();
-        assert_eq!((sentence(&r).as_str(), judged(&r)), ("nothing to do (12 ms)", Exit::Done));
-        r.push = Some(PushReport { applied: 3, failed: 2, ..PushReport::default() });
-        r.pull = Some(PullReport { updated: 1, ..PullReport::default() });
-        assert_eq!((sentence(&r).as_str(), judged(&r)), ("sent 3, failed 2, updated 1 (12 ms)", Exit::Attention));
-        r.faults.push("master: gone".into());
-        assert_eq!(judged(&r), Exit::Partial);
-        assert_eq!(worse(Exit::Partial, Exit::Attention), Exit::Partial);
-        assert_eq!(worse(Exit::Partial, Exit::Unreachable), Exit::Unreachable);
     }
 
     #[test]

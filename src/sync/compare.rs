@@ -5,6 +5,7 @@
 //! A row that the master lacks goes here too, unless it is edited: rows that only this side had at the first comparison, and
 //! rows written here since, are noted in `robbie_sync.base`; what is not noted there was taken from the master.
 
+use super::apply;
 use super::digest::{self, Rows};
 use super::guard::{self, Cursor, Pull};
 use super::pull::{self, Plan, Staged};
@@ -13,7 +14,6 @@ use super::session::Sessions;
 use super::stage::{self, Source};
 use super::statements::Statements;
 use super::tables::{self, Reference, Table, Tables};
-use super::apply;
 use crate::postgres::identifiers::quote;
 use crate::postgres::{Fault, Side};
 use postgres_protocol::escape::escape_literal;

@@ -141,7 +141,8 @@ mod tests {
 
     #[test]
     fn only_types_that_hash_alike_in_every_database_are_hashed_as_they_are() {
-        for alike in ["uuid", "text[]", "numeric(12,6)", "timestamp(3) with time zone", "character varying(5)", "jsonb"] {
+        for alike in ["uuid", "text[]", "numeric(12,6)", "timestamp(3) with time zone", "character varying(5)", "jsonb"]
+        {
             assert!(is_hashed_alike(&column(alike, alike)), "{alike}");
         }
         for other in ["mood", "json", "point", "vector(1536)", "mood[]", "daterange", "text_kind", "interval"] {

@@ -20,6 +20,7 @@ mod batch;
 mod compare;
 pub mod conflict;
 mod cycle;
+mod difference;
 mod digest;
 mod ear;
 #[cfg(debug_assertions)]
@@ -47,10 +48,12 @@ mod tables;
 mod watchdog;
 
 pub use cycle::{Worker, cycle};
+pub use difference::{Differences, TableDifference, differences};
 pub use lock::{Asked, EngineLock, ask, holder};
 pub use preview::{Preview, preview};
 pub use replay::replay;
 pub use report::{
-    CycleOptions, CycleReport, Detection, EngineStatus, EntryOutcome, Mode, Outcome, PullReport, PushReport, ReplayOptions,
+    CycleOptions, CycleReport, Detection, EngineStatus, EntryOutcome, Mode, Outcome, PullReport, PushReport,
+    ReplayOptions,
 };
 pub use schedule::{Done, Engine, EngineHandle, EngineOptions};
