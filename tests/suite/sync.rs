@@ -2,6 +2,7 @@
 
 mod capture;
 mod command;
+mod compare;
 mod conflict_log;
 mod engine;
 pub mod fixture;

@@ -5,7 +5,7 @@
 #![allow(dead_code, reason = "what one subject needs, another may not")]
 
 pub mod account;
-mod checks;
+pub mod checks;
 mod commits;
 mod echo;
 mod faults;
