@@ -215,7 +215,10 @@ fn engine(report: &Report, found: &mut Vec<Deduction>) {
     }
     match engine.pull.as_deref() {
         Some("never") => found.push(deduction(5, "this replica has never pulled from the master")),
-        Some("bootstrapping") => found.push(deduction(5, "the first pull from the master is not complete")),
+        Some("bootstrapping") => found.push(deduction(
+            10,
+            "the master has no robbie_sync: its changes are found by comparing all rows, and nothing is sent to it",
+        )),
         Some("resync") => found.push(deduction(
             10,
             "the master is not the one this replica followed (restored or failed over): rows are compared again",

@@ -10,6 +10,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 const CONVERSATION: &str = "11111111-0000-4000-8000-000000000001";
+const COUNTED: &str = "11111111-0000-4000-8000-000000000002";
 
 /// A master with the tables but without the bookkeeping, and its superuser's session.
 async fn unmigrated() -> (Fixture, Client) {
@@ -99,11 +100,13 @@ async fn what_is_written_here_stays_while_rows_are_compared_and_is_sent_when_the
     after(
         &f,
         &format!(
-            "insert into code_conversations (id, session_id, title) values ('{CONVERSATION}', 's', 'one');
+            "insert into code_conversations (id, session_id, title) values ('{CONVERSATION}', 's', 'one'), ('{COUNTED}', 's', 'counted');
              insert into things (id) values (1), (2), (3), (4)"
         ),
     )
     .await;
+    // What a trigger here counts of unsent rows is not taken back.
+    f.messages(COUNTED.parse().unwrap(), 2).await;
     let own = Uuid::new_v4();
     f.conversation(own, "own").await;
     f.replica
@@ -116,15 +119,16 @@ async fn what_is_written_here_stays_while_rows_are_compared_and_is_sent_when_the
     let report = after(
         &f,
         "update things set labels = '{there}' where id in (1, 2); delete from things where id = 3;
-         update code_conversations set context_type = 'there'",
+         update code_conversations set metadata = '{\"there\": 1}' where title = 'one'",
     )
     .await;
     assert_eq!(pulled(&report), (0, 0, 1), "{report:?}");
     assert_eq!(text(&f.replica, "select string_agg(id::text, ' ' order by id) from things").await, "1 4 90 91");
     assert_eq!(text(&f.replica, "select n from things where id = 1").await, "1");
     assert_eq!(count(&f.replica, "code_conversations where title in ('edited here', 'own')").await, 2);
-    assert_eq!(count(&f.replica, "pending_sync where synced_at is null").await, 2);
-    assert_eq!(count(&f.replica, "robbie_sync.entry where state = 'ready' and attempts = 0").await, 2);
+    assert_eq!(count(&f.replica, "pending_sync where synced_at is null").await, 4);
+    assert_eq!(count(&f.replica, "robbie_sync.entry where state = 'ready' and attempts = 0").await, 4);
+    assert_eq!(text(&f.replica, "select message_count from code_conversations where title = 'counted'").await, "2");
     assert!(f.cycle().await.is_idle());
 
     // A table without a time stamp that changes between the last comparison and the migration.
@@ -140,7 +144,7 @@ async fn what_is_written_here_stays_while_rows_are_compared_and_is_sent_when_the
     schema::migrate(&mut master, Side::Master, Schema::of(Side::Master), Mode::Apply).await.unwrap();
     master.batch_execute("select robbie_sync.capture('things')").await.unwrap();
     let report = f.cycle().await;
-    assert_eq!((report.mode, report.push.as_ref().unwrap().applied), (Detection::Changelog, 1), "{report:?}");
+    assert_eq!((report.mode, report.push.as_ref().unwrap().applied), (Detection::Changelog, 3), "{report:?}");
     assert_eq!(text(&f.replica, "select n from things where id = 4").await, "4");
     assert_eq!(text(&f.replica, "select n from things where id = 1").await, "1");
     assert_eq!(count(&f.replica, "things where id in (90, 91)").await, 2);
