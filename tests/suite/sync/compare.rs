@@ -110,7 +110,6 @@ async fn what_is_written_here_stays_while_rows_are_compared_and_is_sent_when_the
         ),
     )
     .await;
-    // What a trigger here counts of unsent rows is not taken back.
     f.messages(COUNTED.parse().unwrap(), 2).await;
     let own = Uuid::new_v4();
     f.conversation(own, "own").await;
@@ -267,4 +266,28 @@ async fn the_command_says_where_both_sides_differ_and_writes_nothing() {
     f.conversation(Uuid::new_v4(), "unsent").await;
     let said = String::from_utf8_lossy(&sync(&["--compare"]).stdout).into_owned();
     assert!(said.contains("not at rest, so rows may differ: 1 entries wait"), "{said}");
+}
+
+#[tokio::test]
+async fn what_a_trigger_here_counts_of_unsent_rows_is_not_taken_back_and_the_masters_count_is_taken() {
+    let (f, _admin) = unmigrated().await;
+    let lender = support::connect(&f.test.superuser(Side::Replica)).await;
+    lender.batch_execute(include_str!("../../../migrations/smart-robbie/29-rest-triggers.sql")).await.unwrap();
+    after(
+        &f,
+        &format!(
+            "insert into code_conversations (id, session_id, title) values ('{CONVERSATION}', 's', 'one'), ('{COUNTED}', 's', 'counted')"
+        ),
+    )
+    .await;
+    f.messages(COUNTED.parse().unwrap(), 2).await;
+    // The master's trigger counts there, this side's rests while its rows are taken.
+    let message = format!(
+        "insert into code_messages (conversation_id, role, content) values ('{CONVERSATION}', 'user', 'there');
+         update code_conversations set message_count = 1 where id = '{CONVERSATION}'"
+    );
+    after(&f, &message).await;
+    let counts = "select string_agg(title || ' ' || message_count, ', ' order by title) from code_conversations";
+    assert_eq!(text(&f.replica, counts).await, "counted 2, one 1");
+    assert!(f.cycle().await.is_idle());
 }
