@@ -71,13 +71,8 @@ impl<'a> Statements<'a> {
 
     /// Removes from a stage what is the same here as on the master, where `also` holds of the row `t`.
     pub fn forget_equal(&self, all: bool, also: &str) -> String {
-        format!(
-            "DELETE FROM {} s USING {} t WHERE s.\"~live\" AND {} AND NOT {} AND {also}",
-            self.stage,
-            self.target,
-            self.same_key,
-            self.differs(all)
-        )
+        let (stage, target, key, differs) = (self.stage, &self.target, &self.same_key, self.differs(all));
+        format!("DELETE FROM {stage} s USING {target} t WHERE s.\"~live\" AND {key} AND NOT {differs} AND {also}")
     }
     /// Adds to a whole stage what this side has and the master has not: to be deleted, or (`keep`) left alone.
     pub fn add_absent(&self, keep: bool) -> String {
