@@ -10,8 +10,9 @@
 use super::guard::Pull;
 use super::pull::{Plan, Staged};
 use super::report::PullReport;
+use super::side::on_replica;
 use super::statements::Statements;
-use crate::postgres::{Fault, Kind, Side};
+use crate::postgres::{Fault, Kind};
 use std::time::Duration;
 use tokio_postgres::{Client, Transaction};
 
@@ -267,8 +268,4 @@ async fn note(t: &Transaction<'_>, plan: &Plan<'_>, report: &mut PullReport) -> 
     .map_err(on_replica)?;
     reach!("cursor.after");
     Ok(())
-}
-
-fn on_replica(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Replica)
 }

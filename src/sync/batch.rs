@@ -3,6 +3,7 @@
 use super::plan::{self, Step};
 use super::remedy;
 use super::report::{EntryOutcome, Outcome};
+use super::side::{on_master, on_replica};
 use crate::postgres::{Fault, Kind, Side};
 use crate::queue::Verdict;
 use std::collections::HashMap;
@@ -355,12 +356,4 @@ pub async fn unclaim(replica: &Client) -> Result<(), Fault> {
     replica.execute("SELECT robbie_sync.unclaim(NULL)", &[]).await.map_err(on_replica)?;
     reach!("unclaim.after");
     Ok(())
-}
-
-fn on_master(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Master)
-}
-
-fn on_replica(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Replica)
 }

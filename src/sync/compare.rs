@@ -11,6 +11,7 @@ use super::guard::{self, Cursor, Pull};
 use super::pull::{self, Plan, Staged};
 use super::report::PullReport;
 use super::session::Sessions;
+use super::side::{at_one_snapshot, on_master, on_replica};
 use super::stage::{self, Source};
 use super::statements::Statements;
 use super::tables::{self, Reference, Table, Tables};
@@ -18,7 +19,7 @@ use crate::postgres::identifiers::quote;
 use crate::postgres::{Fault, Side};
 use postgres_protocol::escape::escape_literal;
 use std::time::Duration;
-use tokio_postgres::{Client, IsolationLevel};
+use tokio_postgres::Client;
 
 /// The shortest time between two comparisons by one engine.
 pub const EVERY: Duration = Duration::from_secs(30);
@@ -33,14 +34,7 @@ pub async fn pull(s: &mut Sessions, warnings: &mut Vec<String>) -> Result<PullRe
     s.replica.execute("SELECT robbie_sync.note_missed()", &[]).await.map_err(on_replica)?;
     let cursor = guard::read_cursor(&s.replica).await?;
     let (system, timeline) = incarnation(&s.master).await?;
-    let transaction = s
-        .master
-        .build_transaction()
-        .isolation_level(IsolationLevel::RepeatableRead)
-        .read_only(true)
-        .start()
-        .await
-        .map_err(on_master)?;
+    let transaction = at_one_snapshot(&mut s.master, Side::Master).await?;
     let (snapshot, behind) = snapshot(transaction.client(), cursor.as_ref()).await?;
     let mode = match &cursor {
         None => Some(Pull::First),
@@ -191,12 +185,4 @@ async fn snapshot(master: &Client, cursor: Option<&Cursor>) -> Result<(String, b
         .await
         .map_err(on_master)?;
     Ok((row.get(0), row.get(1)))
-}
-
-fn on_master(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Master)
-}
-
-fn on_replica(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Replica)
 }

@@ -5,6 +5,7 @@ use super::lock::{self, Asked, EngineLock};
 use super::look::{self, Look};
 use super::report::{CycleOptions, CycleReport, Detection, PushReport};
 use super::session::{self, Sessions};
+use super::side::{on_master, on_replica};
 use super::watchdog::{self, Processes};
 use super::{compare, lossy, prune, pull, push};
 use crate::postgres::{Fault, Kind, Pair, Side};
@@ -267,7 +268,7 @@ async fn prepare(s: &Sessions) -> Result<(), Fault> {
         .master
         .query("SELECT i FROM unnest($1::text[]) i WHERE robbie_sync.mapped_user(i) IS NOT NULL", &[&ids])
         .await
-        .map_err(|e| Fault::from_postgres(e, Side::Master))?;
+        .map_err(on_master)?;
     let mapped: Vec<String> = mapped.iter().map(|r| format!("mapping {}", r.get::<_, String>(0))).collect();
     s.replica
         .execute(
@@ -344,8 +345,4 @@ async fn record(s: &Sessions, run: Uuid, actor: &str, report: &CycleReport) -> R
         .map_err(on_replica)?;
     reach!("record.after");
     Ok((written > 0).then_some(run))
-}
-
-fn on_replica(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Replica)
 }

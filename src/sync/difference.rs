@@ -3,13 +3,14 @@
 use super::compare;
 use super::digest::{self, Rows};
 use super::session::Sessions;
+use super::side::{at_one_snapshot, on_master, on_replica};
 use super::stage;
 use super::statements::OPEN;
 use super::tables::{self, Table};
 use crate::postgres::{Fault, Pair, Side};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use tokio_postgres::{Client, IsolationLevel, Transaction};
+use tokio_postgres::Client;
 
 /// Differing keys that are named per table.
 const NAMED: usize = 10;
@@ -76,11 +77,6 @@ pub async fn differences(pair: &Pair) -> Result<Differences, Fault> {
     Ok(found)
 }
 
-async fn at_one_snapshot(client: &mut Client, side: Side) -> Result<Transaction<'_>, Fault> {
-    let transaction = client.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-    transaction.start().await.map_err(|e| Fault::from_postgres(e, side))
-}
-
 async fn difference(master: &Client, replica: &Client, table: &Table) -> Result<TableDifference, Fault> {
     let theirs = Rows::of(master, Side::Master, table).await?;
     let ours = Rows::of(replica, Side::Replica, table).await?;
@@ -117,17 +113,17 @@ async fn left(replica: &Client) -> Result<Differences, Fault> {
             &[],
         )
         .await
-        .map_err(|e| Fault::from_postgres(e, Side::Replica))?;
+        .map_err(on_replica)?;
     Ok(Differences { waiting: row.get(0), left_alone: row.get(1), ..Differences::default() })
 }
 
 /// Changes of the master since the cursor; unknown where nothing was pulled yet.
 async fn unpulled(master: &Client, replica: &Client) -> Result<Option<i64>, Fault> {
     const CURSOR: &str = "SELECT snapshot::text FROM robbie_sync.cursor WHERE state = 'following'";
-    let cursor = replica.query_opt(CURSOR, &[]).await.map_err(|e| Fault::from_postgres(e, Side::Replica))?;
+    let cursor = replica.query_opt(CURSOR, &[]).await.map_err(on_replica)?;
     let Some(cursor) = cursor else { return Ok(None) };
     let window = stage::window(cursor.get(0));
     let count = format!("SELECT count(*) FROM robbie_sync.changelog c WHERE {window}");
-    let row = master.query_one(&count, &[]).await.map_err(|e| Fault::from_postgres(e, Side::Master))?;
+    let row = master.query_one(&count, &[]).await.map_err(on_master)?;
     Ok(Some(row.get(0)))
 }

@@ -7,8 +7,9 @@
 
 use super::lost::{self, Turn};
 use super::session::Sessions;
+use super::side::{at_one_snapshot, on_master, on_replica};
 use crate::postgres::{Fault, Side};
-use tokio_postgres::{Client, IsolationLevel};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// The code with which `robbie_sync.greet` refuses a replica that has another's identity.
@@ -150,14 +151,7 @@ pub async fn arrive(master: &Client, replica: &Client, thorough: bool) -> Result
 
 /// Looks at the master before anything is sent to it.
 pub async fn check(s: &mut Sessions) -> Result<Arrival, Fault> {
-    let transaction = s
-        .master
-        .build_transaction()
-        .isolation_level(IsolationLevel::RepeatableRead)
-        .read_only(true)
-        .start()
-        .await
-        .map_err(on_master)?;
+    let transaction = at_one_snapshot(&mut s.master, Side::Master).await?;
     let arrival = arrive(transaction.client(), &s.replica, true).await?;
     transaction.commit().await.map_err(on_master)?;
     Ok(arrival)
@@ -220,14 +214,6 @@ pub async fn attest(master: &Client, node: Uuid, warnings: &mut Vec<String>) -> 
 /// Whether the master refused this replica because another has its identity.
 pub fn is_identity_clash(fault: &Fault) -> bool {
     fault.sqlstate.as_deref() == Some(IDENTITY_CLASH)
-}
-
-fn on_master(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Master)
-}
-
-fn on_replica(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Replica)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One engine per replica: an advisory lock on the replica, held by a session whose name says whose it is.
 
+use super::side::on_replica;
 use super::watchdog;
 use crate::postgres::{Fault, Kind, Link, Side};
 use std::time::Duration;
@@ -90,8 +91,4 @@ pub fn taken(holder: &str) -> Fault {
 fn host() -> String {
     let name = nix::unistd::gethostname().ok().and_then(|n| n.into_string().ok()).unwrap_or_default();
     name.chars().filter(char::is_ascii_graphic).take(24).collect()
-}
-
-fn on_replica(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Replica)
 }

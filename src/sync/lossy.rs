@@ -4,8 +4,9 @@
 //! an array from 1, and writes the text of a `json` as jsonb does. Whole tables are looked through, but each column
 //! only to the first such value and for five seconds, and only columns of these types; what `-0` becomes is equal to it.
 
+use super::side::on_replica;
+use crate::postgres::Fault;
 use crate::postgres::identifiers::quote;
-use crate::postgres::{Fault, Side};
 use tokio_postgres::Client;
 
 /// Columns of watched tables whose values may be lost, and integer keys that this side draws from a sequence of its own.
@@ -27,7 +28,6 @@ const SUSPECTS: &str = "
 
 /// What an entry of this side would lose, in a person's words; one line for each column where there is such a value.
 pub async fn warnings(replica: &mut Client) -> Result<Vec<String>, Fault> {
-    let on_replica = |e| Fault::from_postgres(e, Side::Replica);
     let mut found = vec![];
     let t = replica.transaction().await.map_err(on_replica)?;
     t.batch_execute("SET LOCAL statement_timeout = '5s'").await.map_err(on_replica)?;

@@ -1,6 +1,7 @@
 //! What was sent and then lost, with a master that was restored or promoted too early, or by a replica that forgot it.
 
-use crate::postgres::{Fault, Side};
+use super::side::{on_master, on_replica};
+use crate::postgres::Fault;
 use std::collections::HashSet;
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -183,12 +184,4 @@ impl<'a> Chunks<'a> {
         self.after = last;
         Ok(Some((ids, seqs)))
     }
-}
-
-fn on_master(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Master)
-}
-
-fn on_replica(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Replica)
 }

@@ -42,6 +42,7 @@ mod replay;
 pub mod report;
 mod schedule;
 mod session;
+mod side;
 mod stage;
 mod statements;
 mod tables;

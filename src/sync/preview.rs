@@ -4,7 +4,8 @@ use super::look;
 use super::replay::replay;
 use super::report::{CycleOptions, Mode, ReplayOptions};
 use super::session::Sessions;
-use crate::postgres::{Fault, Pair, Side};
+use super::side::{on_master, on_replica};
+use crate::postgres::{Fault, Pair};
 use postgres_protocol::escape::escape_literal;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -43,7 +44,7 @@ pub async fn preview(pair: &Pair, options: &CycleOptions) -> Result<Preview, Fau
                 &[&(TRIED + 1)],
             )
             .await
-            .map_err(|e| Fault::from_postgres(e, Side::Replica))?;
+            .map_err(on_replica)?;
         preview.more_due = rows.len() as i64 > TRIED;
         let ids: Vec<Uuid> = rows.iter().take(TRIED as usize).map(|r| r.get(0)).collect();
         preview.due = ids.len() as u64;
@@ -76,6 +77,6 @@ async fn changed(s: &Sessions, cursor: &str) -> Result<BTreeMap<String, i64>, Fa
             &[],
         )
         .await
-        .map_err(|e| Fault::from_postgres(e, Side::Master))?;
+        .map_err(on_master)?;
     Ok(rows.iter().map(|r| (r.get(0), r.get(1))).collect())
 }

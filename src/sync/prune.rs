@@ -1,6 +1,7 @@
 //! Removes bookkeeping that nobody needs any more: little at a time, and only what every replica has confirmed.
 
 use super::session::Sessions;
+use super::side::on_master;
 use crate::postgres::{Fault, Side};
 use std::time::Duration;
 
@@ -65,9 +66,9 @@ pub async fn prune(s: &Sessions, keep: Duration) -> Result<(), Fault> {
     }
     // What the ledger lacks of the last month was lost with the master's history (`lost`): so long it is kept at least.
     let ledger = keep.max(Duration::from_hours(30 * 24).as_secs_f64());
-    s.master.execute(LEDGER, &[&ledger]).await.map_err(|e| Fault::from_postgres(e, Side::Master))?;
+    s.master.execute(LEDGER, &[&ledger]).await.map_err(on_master)?;
     let witnesses = "SELECT robbie_sync.prune_witnesses()";
-    s.master.execute(witnesses, &[]).await.map_err(|e| Fault::from_postgres(e, Side::Master))?;
+    s.master.execute(witnesses, &[]).await.map_err(on_master)?;
     reach!("prune.after");
     Ok(())
 }

@@ -4,6 +4,7 @@
 use super::guard::{self, Arrival, Cursor, Found, Pull};
 use super::report::PullReport;
 use super::session::Sessions;
+use super::side::{at_one_snapshot, on_master, on_replica};
 use super::stage::{self, Source};
 use super::tables::{self, Table, Tables};
 use super::{apply, batch};
@@ -51,14 +52,7 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
     let cursor = guard::read_cursor(&s.replica).await?;
     reach!("cursor.read");
     let again = deferred(&s.replica, thorough).await?;
-    let transaction = s
-        .master
-        .build_transaction()
-        .isolation_level(tokio_postgres::IsolationLevel::RepeatableRead)
-        .read_only(true)
-        .start()
-        .await
-        .map_err(on_master)?;
+    let transaction = at_one_snapshot(&mut s.master, Side::Master).await?;
     // For the joins of many changed keys with their rows.
     transaction.batch_execute("SET LOCAL work_mem = '64MB'").await.map_err(on_master)?;
     reach!("look.before");
@@ -307,12 +301,4 @@ async fn acknowledge(master: &Client, sender: &batch::Sender, snapshot: &str, wa
     if let Err(e) = told {
         warnings.push(format!("the master could not be told how far this replica is: {}", on_master(e)));
     }
-}
-
-fn on_master(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Master)
-}
-
-fn on_replica(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Replica)
 }

@@ -4,7 +4,8 @@ use super::batch::{self, Entry};
 use super::plan::{self, Step};
 use super::report::{EntryOutcome, Mode, Outcome, ReplayOptions};
 use super::session::Sessions;
-use crate::postgres::{Fault, Pair, Side};
+use super::side::on_replica;
+use crate::postgres::{Fault, Pair};
 use crate::queue::Verdict;
 use std::collections::HashMap;
 use tokio_postgres::Client;
@@ -181,8 +182,4 @@ fn blank(id: Uuid, outcome: Outcome) -> EntryOutcome {
         before: None,
         after: None,
     }
-}
-
-fn on_replica(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Replica)
 }

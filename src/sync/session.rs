@@ -1,5 +1,6 @@
 //! The two sessions a cycle works with: opened, pinned and checked for the schema `robbie_sync`.
 
+use super::side::{on_master, on_replica};
 use super::watchdog::Processes;
 use crate::postgres::{Fault, Kind, Link, Pair, Side};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -108,11 +109,11 @@ async fn is_only_compared(master: &Client, replica: &Client) -> Result<bool, Fau
             &[],
         )
         .await
-        .map_err(|e| Fault::from_postgres(e, Side::Master))?;
+        .map_err(on_master)?;
     let followed = replica
         .query_one("SELECT EXISTS (SELECT FROM robbie_sync.cursor WHERE state <> 'bootstrapping')", &[])
         .await
-        .map_err(|e| Fault::from_postgres(e, Side::Replica))?;
+        .map_err(on_replica)?;
     Ok(refused.get(0) && !followed.get::<_, bool>(0))
 }
 

@@ -1,9 +1,10 @@
 //! The pull, between the two sides: the rows of a table, copied as text and byte for byte from the master's snapshot into a
 //! temporary table on the replica, chunk by chunk.
 
+use super::side::{on_master, on_replica};
 use super::tables::Table;
+use crate::postgres::Fault;
 use crate::postgres::identifiers::quote;
-use crate::postgres::{Fault, Side};
 use futures_util::{SinkExt, TryStreamExt};
 use postgres_protocol::escape::escape_literal;
 use std::collections::BTreeSet;
@@ -185,12 +186,4 @@ pub async fn user_mapping(master: &Client) -> Result<String, Fault> {
 pub async fn has_mapping(master: &Client) -> Result<bool, Fault> {
     let found = master.query_one("SELECT to_regclass('public.user_id_mapping') IS NOT NULL", &[]).await;
     Ok(found.map_err(on_master)?.get(0))
-}
-
-fn on_master(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Master)
-}
-
-fn on_replica(e: tokio_postgres::Error) -> Fault {
-    Fault::from_postgres(e, Side::Replica)
 }

@@ -1,7 +1,8 @@
 //! Which tables are synced, and what both sides know of their columns: read anew for each pull that has something to do.
 
+use super::side::{on_master, on_replica};
+use crate::postgres::Fault;
 use crate::postgres::identifiers::quote;
-use crate::postgres::{Fault, Side};
 use std::collections::{BTreeMap, BTreeSet};
 use tokio_postgres::Client;
 
@@ -142,10 +143,8 @@ const REFERENCES: &str = "
 
 /// Reads what both sides know of the tables that the master syncs.
 pub async fn read(master: &Client, replica: &Client) -> Result<Tables, Fault> {
-    let offered = master
-        .query("SELECT tbl, derived, stamps FROM robbie_sync.synced_table", &[])
-        .await
-        .map_err(|e| Fault::from_postgres(e, Side::Master))?;
+    let offered =
+        master.query("SELECT tbl, derived, stamps FROM robbie_sync.synced_table", &[]).await.map_err(on_master)?;
     joined_all(master, replica, &offered).await
 }
 
@@ -160,14 +159,12 @@ pub async fn read_watched(master: &Client, replica: &Client) -> Result<Tables, F
             &[],
         )
         .await
-        .map_err(|e| Fault::from_postgres(e, Side::Replica))?;
+        .map_err(on_replica)?;
     joined_all(master, replica, &watched).await
 }
 
 /// Joins both sides' columns of the tables offered: name, derived columns, stamps.
 async fn joined_all(master: &Client, replica: &Client, offered: &[tokio_postgres::Row]) -> Result<Tables, Fault> {
-    let on_master = |e| Fault::from_postgres(e, Side::Master);
-    let on_replica = |e| Fault::from_postgres(e, Side::Replica);
     let names: Vec<String> = offered.iter().map(|r| r.get(0)).collect();
     let theirs = by_table(&master.query(COLUMNS, &[&names]).await.map_err(on_master)?);
     let ours = by_table(&replica.query(COLUMNS, &[&names]).await.map_err(on_replica)?);
