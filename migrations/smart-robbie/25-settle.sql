@@ -91,6 +91,14 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     FROM (SELECT concat_ws(' ', '[' || code || ']', message, '— ' || detail)) full_text(t)
 $$;
 
+-- Whether a row has entries that are not settled. Asked one row at a time: no statistics can make that a look at all open ones.
+CREATE OR REPLACE FUNCTION robbie_sync.is_open(of_table text, row_key jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN EXISTS (SELECT 1 FROM robbie_sync.entry o WHERE o.tbl = of_table AND o.pk = row_key
+        AND o.state NOT IN ('applied', 'superseded', 'conflict_resolved'));
+END $$;
+
 -- A delete that did not take place on the master: the rows that went here with it, by a cascade, come back too.
 CREATE OR REPLACE FUNCTION robbie_sync.bring_back(lost_tbl text, lost_pk jsonb, as_of pg_snapshot) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -109,9 +117,7 @@ BEGIN
     LOOP
         FOR came IN
             DELETE FROM robbie_sync.base b
-            WHERE b.tbl = reference.child AND b.image @> reference.points AND NOT EXISTS (
-                SELECT 1 FROM robbie_sync.entry o WHERE o.tbl = b.tbl AND o.pk = b.pk
-                AND o.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined'))
+            WHERE b.tbl = reference.child AND b.image @> reference.points AND NOT robbie_sync.is_open(b.tbl, b.pk)
             RETURNING b.pk
         LOOP
             INSERT INTO robbie_sync.deferred (tbl, pk, reason, snapshot) VALUES (reference.child, came.pk, 'settled', as_of)
@@ -131,14 +137,6 @@ BEGIN
         WHERE e.state = 'blocked' AND (e.blocked_by IN (SELECT s.id FROM pg_temp.robbie_settled s)
             OR e.blocked_on IN (SELECT format('parent %s %s', s.tbl, s.pk) FROM pg_temp.robbie_settled s));
     END IF;
-END $$;
-
--- Whether a row has entries that are not settled. Asked one row at a time: no statistics can make that a look at all open ones.
-CREATE OR REPLACE FUNCTION robbie_sync.is_open(of_table text, row_key jsonb) RETURNS boolean
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN EXISTS (SELECT 1 FROM robbie_sync.entry o WHERE o.tbl = of_table AND o.pk = row_key
-        AND o.state NOT IN ('applied', 'superseded', 'conflict_resolved'));
 END $$;
 
 -- Rows whose entries pg_temp.robbie_settled has are not edited any more. One that was edited again after its entry was queued
@@ -266,17 +264,18 @@ BEGIN
     END IF;
 END $$;
 
--- Gives a batch back that was never tried, or whose answer is not known: the ledger settles it at the next try.
-CREATE OR REPLACE FUNCTION robbie_sync.unclaim(attempt uuid) RETURNS bigint
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-DECLARE
-    given bigint;
-BEGIN
-    UPDATE robbie_sync.entry e SET state = 'ready', attempt_id = NULL
-    WHERE e.state = 'inflight' AND (attempt IS NULL OR e.attempt_id = attempt);
-    GET DIAGNOSTICS given = ROW_COUNT;
-    RETURN given;
-END $$;
+-- Gives back what an earlier version, which marked what it sent, left under way: the ledger settles it at the next try.
+DROP FUNCTION IF EXISTS robbie_sync.unclaim(uuid);
+CREATE OR REPLACE FUNCTION robbie_sync.unclaim() RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE robbie_sync.entry e SET state = 'ready', attempt_id = NULL WHERE e.state = 'inflight'
+$$;
+
+-- Whether an error is about the server, or what this role may, and not about a row.
+CREATE OR REPLACE FUNCTION robbie_sync.is_about_the_server(code text) RETURNS boolean
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT left(code, 2) IN ('08', '25', '28', '40', '53', '55', '57', '58', 'XX') OR code = '42501'
+$$;
 
 -- Takes staged rows in small lots, and those of a lot in which one breaks a rule of the table here one at a time: only that row is put
 -- off, with the reason. What is wrong with the server and not with a row stops all.
@@ -299,7 +298,7 @@ BEGIN
             taken := taken + written;
             CONTINUE;
         EXCEPTION WHEN OTHERS THEN
-            IF left(SQLSTATE, 2) IN ('08', '25', '28', '40', '53', '55', '57', '58', 'XX') OR SQLSTATE = '42501' THEN
+            IF robbie_sync.is_about_the_server(SQLSTATE) THEN
                 RAISE;
             END IF;
         END;
@@ -309,7 +308,7 @@ BEGIN
                 GET DIAGNOSTICS written = ROW_COUNT;
                 taken := taken + written;
             EXCEPTION WHEN OTHERS THEN
-                IF left(SQLSTATE, 2) IN ('08', '25', '28', '40', '53', '55', '57', '58', 'XX') OR SQLSTATE = '42501' THEN
+                IF robbie_sync.is_about_the_server(SQLSTATE) THEN
                     RAISE;
                 END IF;
                 GET STACKED DIAGNOSTICS rule = CONSTRAINT_NAME;

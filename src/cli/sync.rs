@@ -323,23 +323,9 @@ mod tests {
     use super::*;
     use std::time::SystemTime;
 
-    fn report() -> CycleReport {
-        CycleReport {
-            run_id: None,
-            started_at: SystemTime::UNIX_EPOCH,
-            duration_ms: 12.3,
-            mode: sync::Detection::Changelog,
-            push: None,
-            pull: None,
-            faults: vec![],
-            warnings: vec![],
-            clock_offset_s: None,
-        }
-    }
-
     #[test]
     fn a_line_of_json_is_one_line() {
-        let r = report();
+        let r = CycleReport::begun(SystemTime::UNIX_EPOCH, sync::Detection::Changelog);
         let line = Line { cycle: Some(&r), ..Line::of("town") };
         let text = serde_json::to_string(&line).unwrap();
         assert!(

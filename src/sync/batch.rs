@@ -353,7 +353,7 @@ pub async fn settle(
 /// Gives back what an earlier version left under way.
 pub async fn unclaim(replica: &Client) -> Result<(), Fault> {
     reach!("unclaim.before");
-    replica.execute("SELECT robbie_sync.unclaim(NULL)", &[]).await.map_err(on_replica)?;
+    replica.execute("SELECT robbie_sync.unclaim()", &[]).await.map_err(on_replica)?;
     reach!("unclaim.after");
     Ok(())
 }

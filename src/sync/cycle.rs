@@ -59,17 +59,8 @@ impl Worker {
         let fresh = self.sessions.as_ref().is_none_or(|s| !s.are_open());
         let mut sessions = self.sessions().await?;
         let run = Uuid::new_v4();
-        let mut report = CycleReport {
-            run_id: None,
-            started_at,
-            duration_ms: 0.0,
-            mode: if sessions.compares { Detection::Comparison } else { Detection::Changelog },
-            push: None,
-            pull: None,
-            faults: vec![],
-            warnings: vec![],
-            clock_offset_s: None,
-        };
+        let mode = if sessions.compares { Detection::Comparison } else { Detection::Changelog };
+        let mut report = CycleReport::begun(started_at, mode);
         let (pair, processes) = (self.pair.clone(), sessions.processes());
         let work = Box::pin(self.halves(&mut sessions, run, options, &mut report, (began, fresh)));
         let fault = match watchdog::guarded(&pair, processes, work).await {

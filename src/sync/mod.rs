@@ -17,6 +17,7 @@ macro_rules! reach {
 
 mod apply;
 mod batch;
+mod chain;
 mod compare;
 pub mod conflict;
 mod cycle;

@@ -5,10 +5,11 @@
 //! is found in the ledger by the next try.
 
 use super::batch::{self, Answer, Entry, Sender};
+use super::chain::Chains;
 use super::report::{Outcome, PushReport};
 use super::session::Sessions;
 use crate::postgres::Fault;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -32,7 +33,7 @@ pub async fn drain(s: &mut Sessions, run: Uuid, actor: &str, report: &mut PushRe
     reach!("nonce.read");
     // One nonce for all batches of a drain: the one before is not noted yet when the next one is sent.
     sender.fresh = sender.nonces.last().copied().flatten();
-    let mut drain = Drain { sender, most: FIRST, confirmed: None, unsettled: HashMap::new() };
+    let mut drain = Drain { sender, most: FIRST, confirmed: None, chains: Chains::default() };
     let mut next = first;
     // What was settled may have freed entries that stand before: they are gone through again.
     while !next.is_empty() {
@@ -52,8 +53,7 @@ struct Drain {
     most: i32,
     /// The nonce, once the master has taken it.
     confirmed: Option<Uuid>,
-    /// By table and key: the entry that is in the way of the row's later ones.
-    unsettled: HashMap<(String, String), Uuid>,
+    chains: Chains,
 }
 
 impl Drain {
@@ -61,7 +61,7 @@ impl Drain {
     async fn pass(&mut self, s: &mut Sessions, mut current: Vec<Entry>, report: &mut PushReport) -> Result<(), Fault> {
         let mut answered: Vec<Answer> = vec![];
         while let (Some(start), Some(end)) = (current.first().map(|e| e.seq), current.last().map(|e| e.seq)) {
-            self.hold_back(&mut current);
+            self.chains.hold_back(&mut current);
             // Nothing is known of a batch that fails: it is due again at once, in its old order, and no failure is counted. How
             // soon the master is asked again is the schedule's affair.
             let ((applied, took), following) = tokio::join!(
@@ -72,7 +72,7 @@ impl Drain {
             match applied {
                 Ok(answers) => {
                     self.confirmed = self.sender.fresh;
-                    self.remember(&current, &answers);
+                    self.chains.remember(&current, &settled(&answers));
                     report.count(&answers);
                     answered = answers;
                     current = following;
@@ -86,7 +86,7 @@ impl Drain {
                 }
                 Err(fault) if fault.sqlstate.as_deref() == Some(TOO_SLOW) => {
                     answered = vec![batch::too_slow(&current[0], &fault)];
-                    self.remember(&current, &answered);
+                    self.chains.remember(&current, &settled(&answered));
                     report.count(&answered);
                     current = following;
                 }
@@ -103,35 +103,10 @@ impl Drain {
         }
         batch::claim(replica, after, self.most, None).await
     }
+}
 
-    /// Has entries wait for an earlier one of their row that was sent and not settled: it may not be noted yet.
-    fn hold_back(&self, entries: &mut [Entry]) {
-        if self.unsettled.is_empty() {
-            return;
-        }
-        let here: HashSet<Uuid> = entries.iter().map(|e| e.id).collect();
-        for entry in entries {
-            let key = entry.pk.as_ref().map(|pk| (entry.table.clone(), pk.clone()));
-            entry.waits = key.and_then(|k| self.unsettled.get(&k)).copied().filter(|id| !here.contains(id));
-        }
-    }
-
-    fn remember(&mut self, entries: &[Entry], answers: &[Answer]) {
-        let open: HashMap<Uuid, bool> =
-            answers.iter().map(|a| (a.outcome.id, !a.outcome.outcome.is_settled())).collect();
-        if self.unsettled.is_empty() && !open.values().any(|o| *o) {
-            return;
-        }
-        for entry in entries {
-            let Some(pk) = &entry.pk else { continue };
-            let key = (entry.table.clone(), pk.clone());
-            if open.get(&entry.id).copied().unwrap_or(true) {
-                self.unsettled.entry(key).or_insert(entry.id);
-            } else if self.unsettled.get(&key) == Some(&entry.id) {
-                self.unsettled.remove(&key);
-            }
-        }
-    }
+fn settled(answers: &[Answer]) -> HashSet<Uuid> {
+    answers.iter().filter(|a| a.outcome.outcome.is_settled()).map(|a| a.outcome.id).collect()
 }
 
 /// What came of it, and how long it took: the master alone says whether a batch was too large for it.

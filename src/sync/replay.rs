@@ -1,6 +1,7 @@
 //! Sends chosen entries once more, or tries them dry, through the same function as the engine.
 
 use super::batch::{self, Entry};
+use super::chain::Chains;
 use super::plan::{self, Step};
 use super::report::{EntryOutcome, Mode, Outcome, ReplayOptions};
 use super::session::Sessions;
@@ -32,22 +33,15 @@ pub async fn replay(pair: &Pair, ids: &[Uuid], options: ReplayOptions) -> Result
     let run = Uuid::new_v4();
     let mut found: HashMap<Uuid, EntryOutcome> = HashMap::new();
     let mut stopped = None;
-    // By table and key: what is in the way of a row's entries in later chunks.
-    let mut stuck: HashMap<(String, String), Uuid> = HashMap::new();
+    let mut chains = Chains::default();
     for chunk in planned.chunks(CHUNK) {
-        let row = |e: &Entry| e.pk.as_ref().map(|pk| (e.table.clone(), pk.clone()));
         let mut chunk = chunk.to_vec();
-        for entry in &mut chunk {
-            entry.waits = entry.waits.or_else(|| row(entry).and_then(|k| stuck.get(&k).copied()));
-        }
+        chains.hold_back(&mut chunk);
         match send(&mut s, &chunk, run, &options).await {
             Ok(outcomes) => {
+                let settled = outcomes.iter().filter(|o| o.outcome.is_settled()).map(|o| o.id).collect();
+                chains.remember(&chunk, &settled);
                 found.extend(outcomes.into_iter().map(|o| (o.id, o)));
-                for entry in chunk.iter().filter(|e| found.get(&e.id).is_some_and(|o| !o.outcome.is_settled())) {
-                    if let Some(key) = row(entry) {
-                        stuck.entry(key).or_insert(entry.id);
-                    }
-                }
             }
             Err(fault) => {
                 stopped = Some(fault);

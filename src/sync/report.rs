@@ -230,6 +230,20 @@ pub struct CycleReport {
 }
 
 impl CycleReport {
+    /// Of a cycle that begins now and has done nothing yet.
+    pub fn begun(started_at: SystemTime, mode: Detection) -> Self {
+        Self {
+            run_id: None,
+            started_at,
+            duration_ms: 0.0,
+            mode,
+            push: None,
+            pull: None,
+            faults: vec![],
+            warnings: vec![],
+            clock_offset_s: None,
+        }
+    }
     /// Whether nothing moved and nothing failed.
     pub fn is_idle(&self) -> bool {
         self.faults.is_empty()
@@ -286,15 +300,9 @@ mod tests {
     #[test]
     fn a_cycle_that_only_failed_is_neither_idle_nor_healthy() {
         let mut report = CycleReport {
-            run_id: None,
-            started_at: SystemTime::UNIX_EPOCH,
-            duration_ms: 1.0,
-            mode: Detection::Changelog,
             push: Some(PushReport::default()),
             pull: Some(PullReport::default()),
-            faults: vec![],
-            warnings: vec![],
-            clock_offset_s: None,
+            ..CycleReport::begun(SystemTime::UNIX_EPOCH, Detection::Changelog)
         };
         assert!(report.is_idle() && !report.needs_attention());
         report.push = Some(PushReport { failed: 1, ..PushReport::default() });

@@ -69,15 +69,10 @@ mod tests {
 
     fn report() -> CycleReport {
         CycleReport {
-            run_id: None,
-            started_at: SystemTime::UNIX_EPOCH,
             duration_ms: 12.3,
-            mode: Detection::Changelog,
             push: Some(PushReport::default()),
             pull: Some(PullReport::default()),
-            faults: vec![],
-            warnings: vec![],
-            clock_offset_s: None,
+            ..CycleReport::begun(SystemTime::UNIX_EPOCH, Detection::Changelog)
         }
     }
 
