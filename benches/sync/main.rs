@@ -17,6 +17,7 @@ mod memory;
 mod naive;
 mod native;
 mod poison;
+#[path = "../../tests/suite/support/proxy.rs"]
 mod proxy;
 mod pull;
 mod replicas;
