@@ -49,7 +49,7 @@ END $$;
 CREATE OR REPLACE FUNCTION robbie_sync.start_over(rewound boolean, clash boolean, seen text) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     UPDATE robbie_sync.this_node SET node_id = gen_random_uuid(), nonce = NULL, next_nonce = NULL WHERE clash;
-    UPDATE robbie_sync.cursor SET state = 'resync' WHERE rewound AND state = 'following';
+    UPDATE robbie_sync.cursor SET state = 'resync' WHERE rewound AND state IN ('following', 'bootstrapping');
     UPDATE robbie_sync.entry e
     SET base = CASE WHEN NOT rewound OR start_over.seen IS NULL THEN e.base END, seen = CASE WHEN rewound THEN start_over.seen END
     WHERE (rewound OR clash) AND e.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined');

@@ -9,13 +9,17 @@ use crate::sync::{self, CycleOptions, CycleReport, Done, Engine, EngineHandle, E
 use crate::sync::{Detection, Differences};
 use clap::Args;
 
+mod bar;
 mod compare;
 mod dry;
 mod outcome;
+use bar::Bar;
 use futures_util::future::join_all;
+use indicatif::MultiProgress;
 use outcome::{judged, sentence, worse};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -166,9 +170,12 @@ fn named(targets: &Targets) -> Vec<(String, Pair)> {
 async fn once(args: &SyncArgs, pairs: &[(String, Pair)], invocation: &Invocation) -> Result<Exit, Fault> {
     let (mut worst, json, keep) = (Exit::Done, invocation.json, invocation.settings.keep.value);
     for (name, pair) in pairs {
-        let options = CycleOptions { push: !args.pull_only, pull: !args.push_only, keep, ..CycleOptions::default() };
+        let bar = Arc::new(Bar::new(name, &MultiProgress::new()));
+        let (push, pull, watcher) = (!args.pull_only, !args.push_only, bar.watcher());
+        let done = sync::cycle(pair, CycleOptions { push, pull, keep, watcher, ..CycleOptions::default() }).await;
+        bar.show(None);
         let line = Line::of(name);
-        let exit = match sync::cycle(pair, options).await {
+        let exit = match done {
             Ok(report) => {
                 say(&Line { cycle: Some(&report), ..line }, json)?;
                 judged(&report)
@@ -214,9 +221,9 @@ async fn until_stopped(
         status: engine.status(),
     });
     let exporter = listener.map(|listener| Exporter::start(listener, sources.collect()));
-    let mut told = JoinSet::new();
+    let (mut told, bars) = (JoinSet::new(), MultiProgress::new());
     for ((name, _), engine) in pairs.iter().zip(&engines) {
-        told.spawn(tell(name.clone(), engine.status(), engine.cycles(), json));
+        told.spawn(tell(Bar::new(name, &bars), name.clone(), engine.status(), engine.cycles(), json));
     }
     let ended = loop {
         tokio::select! {
@@ -246,6 +253,7 @@ async fn until_stopped(
 
 /// Tells of every cycle, and of faults as they come and go.
 async fn tell(
+    bar: Bar,
     name: String,
     mut status: watch::Receiver<EngineStatus>,
     mut cycles: broadcast::Receiver<Done>,
@@ -258,6 +266,7 @@ async fn tell(
             biased;
             done = cycles.recv() => match done {
                 Ok(Ok(report)) => {
+                    bar.show(None);
                     let figures = Telling::of(&status.borrow().figures);
                     let changed = std::mem::replace(&mut mode, report.mode) != report.mode;
                     if json || changed || !report.is_idle() {
@@ -274,6 +283,7 @@ async fn tell(
                     return Ok(Exit::Done);
                 }
                 let now = status.borrow_and_update().clone();
+                bar.show(now.load.as_ref());
                 if let Some(holder) = &now.held_by {
                     say(&Line { held_by: Some(holder), ..line }, json)?;
                     return Ok(Exit::Attention);

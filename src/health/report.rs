@@ -242,7 +242,8 @@ pub struct EngineHealth {
     pub next_cycle_s: Option<f64>,
     /// Whether the last cycle is older than three intervals.
     pub stale: bool,
-    /// Where the pull stands: `following`, `bootstrapping` (by comparison), `resync`, or `never` when nothing was pulled yet.
+    /// Where the pull stands: `following`, `comparing` (a master without `robbie_sync`), `bootstrapping` (the first load is not
+    /// complete), `resync`, or `never` when nothing was pulled yet.
     pub pull: Option<String>,
     /// Rows of the master not taken because an unsent local edit stands there.
     pub deferred: Option<i64>,

@@ -51,6 +51,7 @@ const SMART_ROBBIE: &[Migration] = &[
     Migration::repeatable("25-settle.sql", include_str!("../../migrations/smart-robbie/25-settle.sql")),
     Migration::repeatable("26-queue-lists.sql", include_str!("../../migrations/smart-robbie/26-queue-lists.sql")),
     Migration::repeatable("28-witness.sql", include_str!("../../migrations/smart-robbie/28-witness.sql")),
+    Migration::repeatable("29-load.sql", include_str!("../../migrations/smart-robbie/29-load.sql")),
     Migration::repeatable("29-rest-triggers.sql", include_str!("../../migrations/smart-robbie/29-rest-triggers.sql")),
 ];
 

@@ -7,7 +7,7 @@
 //! only then look which keys were edited here; change the others. Waiting for a lock is short, so that a local writer is
 //! never the one that has to give way.
 
-use super::guard::Pull;
+use super::guard::{self, Pull};
 use super::pull::{Plan, Staged};
 use super::report::PullReport;
 use super::side::on_replica;
@@ -33,10 +33,10 @@ pub async fn apply(
         let mut counts = PullReport::default();
         match once(replica, rest_triggers, plan, manner, &mut counts).await {
             Ok(true) => {
-                report.inserted = counts.inserted;
-                report.updated = counts.updated;
-                report.deleted = counts.deleted;
-                report.deferred = counts.deferred;
+                report.inserted += counts.inserted;
+                report.updated += counts.updated;
+                report.deleted += counts.deleted;
+                report.deferred += counts.deferred;
                 return Ok(());
             }
             // The rolled-back transaction left the stages as they were.
@@ -240,7 +240,7 @@ async fn note(t: &Transaction<'_>, plan: &Plan<'_>, report: &mut PullReport) -> 
         let shapes: Vec<Option<&str>> = plan
             .staged
             .iter()
-            .map(|s| s.whole.and_then(|_| plan.shapes.get(&s.table.name)).map(String::as_str))
+            .map(|s| s.whole.filter(|_| s.is_all()).and_then(|_| plan.shapes.get(&s.table.name)).map(String::as_str))
             .collect();
         let names: Vec<&str> = plan.staged.iter().map(|s| s.table.name.as_str()).collect();
         t.execute(
@@ -255,17 +255,18 @@ async fn note(t: &Transaction<'_>, plan: &Plan<'_>, report: &mut PullReport) -> 
         .await
         .map_err(on_replica)?;
     }
-    let cursor = &plan.cursor;
+    for staged in &plan.staged {
+        if let Some(chunk) = &staged.chunk {
+            let shape = plan.shapes.get(&staged.table.name);
+            chunk.note(t, &staged.table.name, shape.map_or("", String::as_str)).await?;
+        }
+    }
+    if plan.cursor.state != guard::BOOTSTRAPPING {
+        // What was begun with a master that lost history was not gone on with, but compared.
+        t.execute("DELETE FROM robbie_sync.load_progress", &[]).await.map_err(on_replica)?;
+    }
     reach!("cursor.before");
-    t.execute(
-        "INSERT INTO robbie_sync.cursor AS c (system_identifier, timeline, snapshot, state, witness)
-         VALUES ($1, $2, $3::text::pg_snapshot, $5, $4)
-         ON CONFLICT (only_row) DO UPDATE SET system_identifier = excluded.system_identifier, timeline = excluded.timeline,
-             snapshot = excluded.snapshot, state = excluded.state, witness = excluded.witness, pulled_at = clock_timestamp()",
-        &[&cursor.system, &cursor.timeline, &cursor.snapshot, &cursor.witness, &cursor.state],
-    )
-    .await
-    .map_err(on_replica)?;
+    guard::write_cursor(t, &plan.cursor).await?;
     reach!("cursor.after");
     Ok(())
 }

@@ -50,7 +50,7 @@ pub async fn pull(s: &mut Sessions, warnings: &mut Vec<String>) -> Result<PullRe
         full_because: mode.map(|m| if let Pull::Rewound(why) = m { why } else { FIRST }.to_owned()),
         ..PullReport::default()
     };
-    let cursor = Cursor { system, timeline, snapshot, state: "bootstrapping".into(), witness: None };
+    let cursor = Cursor { system, timeline, snapshot, state: guard::COMPARING.into(), witness: None };
     let moved = mode.is_some() || tables.ordered.iter().any(|t| new.contains_key(&t.name));
     let mut plan = Plan { cursor, tables: &tables, staged: vec![], moved, shapes };
     for (place, table) in tables.ordered.iter().enumerate() {
@@ -65,10 +65,11 @@ pub async fn pull(s: &mut Sessions, warnings: &mut Vec<String>) -> Result<PullRe
         }
         let name = format!("pg_temp.{}", quote(&format!("robbie_stage_{place}")));
         stage::create(&s.replica, &name, table).await?;
-        let source = condition.as_deref().map_or(Source::Whole, Source::Where);
+        let which = condition.as_ref().map(|c| format!("WHERE {c}"));
+        let source = which.as_deref().map_or(Source::Whole, Source::Part);
         let (rows, bytes) = stage::fill(&transaction, &s.replica, table, &source, &name).await?;
         report.bytes += bytes;
-        let mut staged = Staged { table, stage: name, whole, rows };
+        let mut staged = Staged { table, stage: name, whole, rows, chunk: None };
         if let Some(condition) = &condition {
             staged.rows = narrow(&s.replica, &tables, &staged, condition, s.rest_triggers.is_some()).await?;
         }

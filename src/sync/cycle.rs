@@ -3,7 +3,7 @@
 use super::guard::{self, Pull};
 use super::lock::{self, Asked, EngineLock};
 use super::look::{self, Look};
-use super::report::{CycleOptions, CycleReport, Detection, PushReport};
+use super::report::{CycleOptions, CycleReport, Detection, PullReport, PushReport};
 use super::session::{self, Sessions};
 use super::side::{on_master, on_replica};
 use super::watchdog::{self, Processes};
@@ -204,11 +204,15 @@ impl Worker {
         report: &mut CycleReport,
     ) -> Result<(), Fault> {
         let looked = Instant::now();
-        let mut pulled = pull::pull(sessions, options.thorough, &mut report.warnings).await?;
+        let mut pulled = PullReport::default();
+        let done = pull::pull(sessions, options, &mut pulled, &mut report.warnings).await;
         // Its age by the master's clock when it was found, and how long it took from there by ours.
         pulled.lag_s = pulled.lag_s.map(|age| age + looked.elapsed().as_secs_f64());
-        report.pull = Some(pulled);
-        Ok(())
+        // What was loaded stays, whatever stopped it.
+        if done.is_ok() || pulled.load.is_some() {
+            report.pull = Some(pulled);
+        }
+        done
     }
 
     async fn push(

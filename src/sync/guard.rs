@@ -9,7 +9,7 @@ use super::lost::{self, Turn};
 use super::session::Sessions;
 use super::side::{at_one_snapshot, on_master, on_replica};
 use crate::postgres::{Fault, Side};
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Transaction};
 use uuid::Uuid;
 
 /// The code with which `robbie_sync.greet` refuses a replica that has another's identity.
@@ -24,7 +24,7 @@ pub struct Cursor {
     pub timeline: Option<i32>,
     /// Its snapshot.
     pub snapshot: String,
-    /// `bootstrapping`, `following` or `resync`.
+    /// `bootstrapping`, `comparing`, `following` or `resync`.
     pub state: String,
     /// What that pull left on the master, where it could.
     pub witness: Option<Uuid>,
@@ -74,6 +74,11 @@ pub enum Pull {
     Rewound(&'static str),
 }
 
+/// The state of a cursor whose first load is under way.
+pub const BOOTSTRAPPING: &str = "bootstrapping";
+/// The state of a cursor of a master that can only be compared.
+pub const COMPARING: &str = "comparing";
+
 /// Why all rows are compared once more where there was no changelog until now.
 const COMPARED: &str = "until now changes were found by comparing";
 const RESTORED: &str = "the master was restored to an earlier time";
@@ -87,8 +92,10 @@ pub fn judge(cursor: Option<&Cursor>, found: &Found, remembered: bool) -> Pull {
     let complete = found
         .witnessed
         .unwrap_or_else(|| !other && !found.behind && (!promoted || found.acked.as_ref() == Some(&cursor.snapshot)));
-    if cursor.state == "bootstrapping" {
+    if cursor.state == COMPARING {
         if complete { Pull::Trusted(COMPARED) } else { Pull::First }
+    } else if cursor.state == BOOTSTRAPPING && complete && remembered {
+        Pull::First // goes on; whatever else there is about this master is looked at when all is loaded
     } else if cursor.state == "resync" {
         Pull::Rewound("the master was restored to an earlier time or failed over too early, or this replica was copied")
     } else if !complete && other {
@@ -170,6 +177,21 @@ pub async fn read_cursor(replica: &Client) -> Result<Option<Cursor>, Fault> {
         state: r.get(3),
         witness: r.get(4),
     }))
+}
+
+/// Stores how far this replica is.
+pub async fn write_cursor(replica: &Transaction<'_>, cursor: &Cursor) -> Result<(), Fault> {
+    replica
+        .execute(
+            "INSERT INTO robbie_sync.cursor AS c (system_identifier, timeline, snapshot, state, witness)
+             VALUES ($1, $2, $3::text::pg_snapshot, $4, $5)
+             ON CONFLICT (only_row) DO UPDATE SET system_identifier = excluded.system_identifier, timeline = excluded.timeline,
+                 snapshot = excluded.snapshot, state = excluded.state, witness = excluded.witness, pulled_at = clock_timestamp()",
+            &[&cursor.system, &cursor.timeline, &cursor.snapshot, &cursor.state, &cursor.witness],
+        )
+        .await
+        .map_err(on_replica)?;
+    Ok(())
 }
 
 async fn look(master: &Client, cursor: Option<&Cursor>, node: Uuid) -> Result<(Found, String), Fault> {
@@ -263,6 +285,23 @@ mod tests {
         assert!(matches!(judge(Some(&cursor()), &found(), false), Pull::Rewound(_)));
         let resync = Cursor { state: "resync".into(), ..cursor() };
         assert!(matches!(judge(Some(&resync), &found(), true), Pull::Rewound(_)));
+    }
+
+    #[test]
+    fn a_first_load_goes_on_with_the_same_master_only_and_what_was_compared_is_met_by_all_rows() {
+        let loading = Cursor { state: BOOTSTRAPPING.into(), ..cursor() };
+        assert_eq!(judge(Some(&loading), &found(), true), Pull::First);
+        assert_eq!(judge(Some(&loading), &Found { pruned: true, ..found() }, true), Pull::First);
+        for lost in [
+            judge(Some(&loading), &Found { witnessed: Some(false), ..found() }, true),
+            judge(Some(&loading), &found(), false),
+        ] {
+            assert!(matches!(lost, Pull::Rewound(_)), "{lost:?}");
+        }
+        let compared = Cursor { state: COMPARING.into(), witness: None, ..cursor() };
+        let found = Found { witnessed: None, ..found() };
+        assert_eq!(judge(Some(&compared), &found, true), Pull::Trusted(COMPARED));
+        assert_eq!(judge(Some(&compared), &Found { behind: true, ..found }, true), Pull::First);
     }
 
     #[test]

@@ -28,6 +28,8 @@ mod ear;
 pub mod failpoint;
 pub mod figures;
 mod guard;
+mod keyset;
+pub mod load;
 mod lock;
 mod look;
 mod lossy;

@@ -2,7 +2,8 @@
 //! on the replica. All of it at one snapshot; `apply` then takes the stages in one transaction.
 
 use super::guard::{self, Arrival, Cursor, Found, Pull};
-use super::report::PullReport;
+use super::load::{self, Chunk};
+use super::report::{CycleOptions, PullReport};
 use super::session::Sessions;
 use super::side::{at_one_snapshot, on_master, on_replica};
 use super::stage::{self, Source};
@@ -14,6 +15,8 @@ use std::collections::BTreeMap;
 use tokio_postgres::{Client, Transaction};
 use uuid::Uuid;
 
+/// Why all rows are taken from a master that was never pulled from.
+pub const FIRST_LOAD: &str = "first load";
 /// Deferred keys that are looked at again in one pull, per table: what was settled just now, and of the others some by chance,
 /// so that none waits for ever behind others.
 const AGAIN: i64 = 5_000;
@@ -28,6 +31,15 @@ pub struct Staged<'a> {
     pub whole: Option<Pull>,
     /// Rows staged.
     pub rows: u64,
+    /// Of a first load: which part of the table it is.
+    pub chunk: Option<Chunk>,
+}
+
+impl Staged<'_> {
+    /// Whether nothing of the table is left to be taken.
+    pub fn is_all(&self) -> bool {
+        self.chunk.as_ref().is_none_or(|c| c.done)
+    }
 }
 
 /// What one pull is about.
@@ -48,10 +60,16 @@ pub struct Plan<'a> {
 pub type Shapes = BTreeMap<String, String>;
 
 /// Takes what changed on the master.
-pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) -> Result<PullReport, Fault> {
+pub async fn pull(
+    s: &mut Sessions,
+    options: &CycleOptions,
+    report: &mut PullReport,
+    warnings: &mut Vec<String>,
+) -> Result<(), Fault> {
+    load::load(s, options, report, warnings).await?;
     let cursor = guard::read_cursor(&s.replica).await?;
     reach!("cursor.read");
-    let again = deferred(&s.replica, thorough).await?;
+    let again = deferred(&s.replica, options.thorough).await?;
     let transaction = at_one_snapshot(&mut s.master, Side::Master).await?;
     // For the joins of many changed keys with their rows.
     transaction.batch_execute("SET LOCAL work_mem = '64MB'").await.map_err(on_master)?;
@@ -59,9 +77,8 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
     let Arrival { mode, found, snapshot, warning } = guard::arrive(transaction.client(), &s.replica, false).await?;
     warnings.extend(warning);
     let sender = batch::sender(&s.replica, Uuid::nil(), "engine").await?;
-    let mut report = PullReport::default();
-    let offered = transaction.query("SELECT tbl FROM robbie_sync.synced_table", &[]).await.map_err(on_master)?;
-    let offered: Vec<String> = offered.iter().map(|r| r.get(0)).collect();
+    let loaded = report.seen;
+    let offered = tables::offered(transaction.client()).await?;
     let (shapes, new) = shapes(transaction.client(), &s.replica, &offered).await?;
     let changes = match (mode, &cursor) {
         (Pull::Follow, Some(cursor)) => changes(&transaction, &cursor.snapshot).await?,
@@ -75,19 +92,20 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
         if let (true, Some(cursor)) = (unheard, &cursor) {
             acknowledge(&s.master, &sender, &cursor.snapshot, warnings).await;
         }
-        return Ok(report);
+        return Ok(());
     }
-    report.full_because = match mode {
+    let full = match mode {
         Pull::Follow => None,
-        Pull::First => Some("first load".into()),
-        Pull::Trusted(why) | Pull::Rewound(why) => Some(why.into()),
+        Pull::First => Some(FIRST_LOAD),
+        Pull::Trusted(why) | Pull::Rewound(why) => Some(why),
     };
-    report.full = report.full_because.is_some();
+    report.full |= full.is_some();
+    report.full_because = full.map(Into::into).or(report.full_because.take());
 
     let mut tables = tables::read(transaction.client(), &s.replica).await?;
     watch(&s.replica, &mut tables).await?;
     warnings.extend(tables.refused.iter().cloned());
-    let moved = report.full || !changes.is_empty() || tables.ordered.iter().any(|t| new.contains_key(&t.name));
+    let moved = full.is_some() || !changes.is_empty() || tables.ordered.iter().any(|t| new.contains_key(&t.name));
     let mut plan = Plan { cursor: Cursor { snapshot, ..seen(&found) }, tables: &tables, staged: vec![], moved, shapes };
     for (place, table) in tables.ordered.iter().enumerate() {
         let change = changes.get(&table.name);
@@ -117,18 +135,18 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
         let (rows, bytes) = stage::fill(&transaction, &s.replica, table, &source, &stage).await?;
         report.seen += rows;
         report.bytes += bytes;
-        plan.staged.push(Staged { table, stage, whole, rows });
+        plan.staged.push(Staged { table, stage, whole, rows, chunk: None });
     }
     transaction.commit().await.map_err(on_master)?;
     watch_partitions(&s.master, warnings).await?;
     reach!("staged");
     if moved {
-        let kept = cursor.as_ref().and_then(|c| c.witness).filter(|_| !report.full);
+        let kept = cursor.as_ref().and_then(|c| c.witness).filter(|_| full.is_none());
         plan.cursor.witness = guard::attest(&s.master, sender.node, warnings).await.or(kept);
     } else {
         plan.cursor.witness = cursor.as_ref().and_then(|c| c.witness);
     }
-    apply::apply(&mut s.replica, s.rest_triggers, &plan, &mut report).await?;
+    apply::apply(&mut s.replica, s.rest_triggers, &plan, report).await?;
     for staged in &plan.staged {
         s.replica.batch_execute(&format!("DROP TABLE {}", staged.stage)).await.map_err(on_replica)?;
     }
@@ -137,12 +155,13 @@ pub async fn pull(s: &mut Sessions, thorough: bool, warnings: &mut Vec<String>) 
         acknowledge(&s.master, &sender, &plan.cursor.snapshot, warnings).await;
         reach!("acknowledge.after");
     } else {
-        report.seen = 0;
+        report.seen = loaded;
     }
-    Ok(report)
+    Ok(())
 }
 
-fn seen(found: &Found) -> Cursor {
+/// A cursor of the master as it was found, without its snapshot.
+pub fn seen(found: &Found) -> Cursor {
     Cursor {
         system: found.system.clone(),
         timeline: found.timeline,
@@ -237,7 +256,7 @@ async fn changes(master: &Transaction<'_>, since: &str) -> Result<BTreeMap<Strin
 }
 
 /// Has edits of every table noted from now on; a table where that cannot be is not taken.
-async fn watch(replica: &Client, tables: &mut Tables) -> Result<(), Fault> {
+pub async fn watch(replica: &Client, tables: &mut Tables) -> Result<(), Fault> {
     let names: Vec<&str> = tables.ordered.iter().map(|t| t.name.as_str()).collect();
     let unwatched = replica
         .query(
@@ -289,7 +308,7 @@ async fn watch_partitions(master: &Client, warnings: &mut Vec<String>) -> Result
 }
 
 /// Tells the master how far this replica is, so that it may forget; a master that cannot be written is told later.
-async fn acknowledge(master: &Client, sender: &batch::Sender, snapshot: &str, warnings: &mut Vec<String>) {
+pub async fn acknowledge(master: &Client, sender: &batch::Sender, snapshot: &str, warnings: &mut Vec<String>) {
     let told = master
         .execute(
             "INSERT INTO robbie_sync.node AS n (node_id, name, snapshot) VALUES ($1, $2, $3::text::pg_snapshot)

@@ -1,6 +1,7 @@
 //! What is asked of the engine and what it answers: options, reports, outcomes.
 
 use super::figures::Figures;
+use super::load::{LoadProgress, Portions, Watcher};
 use crate::queue::Verdict;
 use serde::Serialize;
 use std::time::{Duration, SystemTime};
@@ -19,6 +20,10 @@ pub struct CycleOptions {
     pub actor: String,
     /// How long history is kept, and a replica that is away is waited for.
     pub keep: Duration,
+    /// How a first load is cut into chunks.
+    pub portions: Portions,
+    /// Who is told how a first load gets on.
+    pub watcher: Watcher,
 }
 
 /// History is kept this long unless somebody says otherwise.
@@ -26,7 +31,15 @@ pub const KEEP: Duration = Duration::from_hours(24 * 30);
 
 impl Default for CycleOptions {
     fn default() -> Self {
-        Self { push: true, pull: true, thorough: true, actor: "engine".to_owned(), keep: KEEP }
+        Self {
+            push: true,
+            pull: true,
+            thorough: true,
+            actor: "engine".to_owned(),
+            keep: KEEP,
+            portions: Portions::default(),
+            watcher: Watcher::default(),
+        }
     }
 }
 
@@ -185,6 +198,9 @@ pub struct PullReport {
     pub bytes: u64,
     /// Age of the oldest change taken when it was visible here, in seconds.
     pub lag_s: Option<f64>,
+    /// How far a first load in chunks is, if one was under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load: Option<LoadProgress>,
 }
 
 impl PullReport {
@@ -275,6 +291,8 @@ pub struct EngineStatus {
     pub fault: Option<String>,
     /// Whether the engine of another process holds the lock, and which (its `application_name`).
     pub held_by: Option<String>,
+    /// How far a first load in chunks is, while one is under way.
+    pub load: Option<LoadProgress>,
     /// Whether a side sends no notifications (a pooler stands before it): then it is asked again and again.
     pub probing: bool,
     /// What it has counted since it started.

@@ -4,6 +4,7 @@
 
 use super::cycle::Worker;
 use super::ear::{Ear, Heard};
+use super::load::Watcher;
 use super::lock::{Asked, EngineLock};
 use super::pace::{Next, PATIENCE, Pace};
 use super::report::{CycleOptions, CycleReport, EngineStatus, KEEP};
@@ -188,7 +189,9 @@ impl Engine {
 
     fn cycle_options(&self, thorough: bool) -> CycleOptions {
         let EngineOptions { push, pull, keep, .. } = self.options;
-        CycleOptions { push, pull, thorough, keep, ..CycleOptions::default() }
+        let status = self.status.clone();
+        let watcher = Watcher::new(move |progress| status.send_modify(|s| s.load = Some(progress.clone())));
+        CycleOptions { push, pull, thorough, keep, watcher, ..CycleOptions::default() }
     }
 
     /// Runs a cycle and says what came of it: whether it went well, and whether anything moved.
@@ -198,6 +201,7 @@ impl Engine {
         let done = Box::pin(worker.cycle(&self.cycle_options(thorough))).await.map(Arc::new);
         self.status.send_modify(|s| {
             s.busy = false;
+            s.load = None;
             s.cycles += 1;
             match &done {
                 Ok(report) => {

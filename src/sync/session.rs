@@ -42,7 +42,7 @@ impl Sessions {
             }
         }
         let (replica, replica_pid) = opened(&pair.replica, purpose).await?;
-        if !has(&replica, Side::Replica, "unsettle").await? {
+        if !has(&replica, Side::Replica, "loaded").await? {
             return Err(not_migrated(Side::Replica));
         }
         let (master, master_pid) = opened(&pair.master, purpose).await?;
@@ -111,7 +111,7 @@ async fn is_only_compared(master: &Client, replica: &Client) -> Result<bool, Fau
         .await
         .map_err(on_master)?;
     let followed = replica
-        .query_one("SELECT EXISTS (SELECT FROM robbie_sync.cursor WHERE state <> 'bootstrapping')", &[])
+        .query_one("SELECT EXISTS (SELECT FROM robbie_sync.cursor WHERE state <> 'comparing')", &[])
         .await
         .map_err(on_replica)?;
     Ok(refused.get(0) && !followed.get::<_, bool>(0))

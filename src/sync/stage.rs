@@ -20,8 +20,8 @@ const MANY: u64 = 2_000;
 pub enum Source<'a> {
     /// All.
     Whole,
-    /// Those that fulfil a condition on the table `t`.
-    Where(&'a str),
+    /// Some of them: what follows `FROM public.t t` to say which.
+    Part(&'a str),
     /// Those of some keys, with NULLs where the master has no row any more.
     Keys {
         /// The snapshot since which the changelog is read, if it is.
@@ -138,12 +138,12 @@ pub async fn fill(
     }
     let mapping = if joins.is_empty() { String::new() } else { user_mapping(master.client()).await? };
     let from = match source {
-        Source::Whole | Source::Where(_) => format!("public.{} t", quote(&table.name)),
+        Source::Whole => format!("public.{} t", quote(&table.name)),
+        Source::Part(which) => format!("(SELECT * FROM public.{} t {which}) t", quote(&table.name)),
         Source::Keys { since, remapped, again } => changed_keys(table, *since, *remapped, again),
     };
-    let condition = if let Source::Where(condition) = source { format!(" WHERE {condition}") } else { String::new() };
     let query = format!(
-        "COPY ({mapping} SELECT t.{} IS NOT NULL, coalesce({}), {} FROM {from}{joins}{condition}) TO STDOUT",
+        "COPY ({mapping} SELECT t.{} IS NOT NULL, coalesce({}), {} FROM {from}{joins}) TO STDOUT",
         quote(&table.key[0]),
         unmapped.join(", "),
         selected.join(", "),

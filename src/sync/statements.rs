@@ -24,6 +24,7 @@ pub struct Statements<'a> {
     literal: String,
     same_key: String,
     pk: String,
+    within: String,
 }
 
 impl<'a> Statements<'a> {
@@ -43,6 +44,7 @@ impl<'a> Statements<'a> {
             literal: escape_literal(&table.name),
             same_key: same_key.join(" AND "),
             pk: format!("jsonb_build_object({})", pk.join(", ")),
+            within: staged.chunk.as_ref().map_or_else(String::new, |c| c.within.clone()),
         }
     }
 
@@ -80,8 +82,10 @@ impl<'a> Statements<'a> {
             self.table.key.iter().map(|k| format!("{}, t.{}", escape_literal(k), quote(k))).collect();
         let names: Vec<String> = self.table.key.iter().map(|k| quote(k)).collect();
         let values: Vec<String> = self.table.key.iter().map(|k| format!("t.{}", quote(k))).collect();
-        let absent =
-            format!("FROM {} t WHERE NOT EXISTS (SELECT 1 FROM {} s WHERE {})", self.target, self.stage, self.same_key);
+        let absent = format!(
+            "FROM {} t WHERE {} NOT EXISTS (SELECT 1 FROM {} s WHERE {})",
+            self.target, self.within, self.stage, self.same_key
+        );
         if keep {
             // Noted as local: no later comparison takes them for rows that the master deleted.
             let pk = format!("jsonb_build_object({})", key.join(", "));

@@ -93,6 +93,12 @@ pub struct Tables {
     pub refused: Vec<String>,
 }
 
+/// The tables that the master has synced.
+pub async fn offered(master: &Client) -> Result<Vec<String>, Fault> {
+    let rows = master.query("SELECT tbl FROM robbie_sync.synced_table", &[]).await.map_err(on_master)?;
+    Ok(rows.iter().map(|r| r.get(0)).collect())
+}
+
 #[derive(Debug, Default)]
 struct OneSide {
     key: Vec<(i32, String)>,

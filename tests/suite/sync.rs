@@ -6,6 +6,7 @@ mod compare;
 mod conflict_log;
 mod engine;
 pub mod fixture;
+mod load;
 mod lossless;
 mod metrics;
 mod pull;

@@ -48,6 +48,9 @@ pub fn sentence(report: &CycleReport) -> String {
         add("updated", pull.updated);
         add("deleted", pull.deleted);
         add("put off", pull.deferred);
+        if let Some(load) = pull.load.as_ref().filter(|l| l.tables_done < l.tables) {
+            add("loaded so far", load.rows);
+        }
         if let Some(why) = &pull.full_because {
             let _ = write!(text, "{}all rows compared ({why})", if text.is_empty() { "" } else { ", " });
         }

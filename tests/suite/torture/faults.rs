@@ -17,6 +17,11 @@ const LOCKING: &str = "take.lock";
 const BEFORE: &str = "take.insert";
 const IN_BETWEEN: Duration = Duration::from_secs(1);
 
+/// Passed only where a replica is filled from big tables: see `sync::load`.
+fn of_a_load(point: &str) -> bool {
+    point.starts_with("load.")
+}
+
 #[tokio::test]
 async fn a_cycle_with_a_queue_and_changes_passes_every_point() {
     let f = Fixture::new().await;
@@ -37,7 +42,7 @@ async fn a_cycle_with_a_queue_and_changes_passes_every_point() {
     };
     tokio::join!(points.scope(f.cycle()), edit);
     let reached = points.reached();
-    let missed: Vec<_> = POINTS.iter().filter(|p| !reached.contains(*p)).collect();
+    let missed: Vec<_> = POINTS.iter().filter(|p| !of_a_load(p) && !reached.contains(*p)).collect();
     assert!(missed.is_empty(), "{missed:?}");
 }
 
@@ -47,7 +52,8 @@ async fn whatever_happens_at_any_point_nothing_is_lost_and_nothing_is_done_twice
     let mut draw = Draw::new(seed);
     let stall = Duration::from_millis(if super::is_full() { 5000 } else { 300 });
     let actions = [Action::Error, Action::Panic, Action::Kill, Action::Stall(stall)];
-    let mut rounds: Vec<(&str, Action)> = POINTS.iter().flat_map(|p| actions.map(|a| (*p, a))).collect();
+    let points = POINTS.iter().filter(|p| !of_a_load(p));
+    let mut rounds: Vec<(&str, Action)> = points.flat_map(|p| actions.map(|a| (*p, a))).collect();
     for i in (1..rounds.len()).rev() {
         rounds.swap(i, draw.below(i as u64 + 1) as usize);
     }
