@@ -259,3 +259,21 @@ async fn a_master_that_lost_history_meanwhile_is_compared_from_the_start() {
     f.master.batch_execute("insert into code_conversations (session_id, title) values ('s', 'newer')").await.unwrap();
     assert_eq!(ended(&f).await.pull.unwrap().inserted, 1);
 }
+
+#[tokio::test]
+async fn a_replica_that_was_only_compared_until_now_is_not_taken_for_one_that_is_being_loaded() {
+    let f = Fixture::new().await;
+    let load = include_str!("../../../migrations/smart-robbie/29-load.sql");
+    let begun =
+        "insert into robbie_sync.cursor (system_identifier, snapshot, state) values ('1/1', '3:3:', 'bootstrapping')
+                 on conflict (only_row) do update set state = excluded.state";
+    let before = "drop table robbie_sync.load_progress; alter table robbie_sync.cursor drop constraint cursor_state_check;
+                  alter table robbie_sync.cursor add constraint cursor_state_check check (state in ('bootstrapping', 'following', 'resync'))";
+    f.replica.batch_execute(&format!("{before}; {begun}")).await.unwrap();
+    f.replica.batch_execute(load).await.unwrap();
+    assert_eq!(state(&f).await, "comparing");
+    // From now on the word means a load, also when the definitions are put in again.
+    f.replica.batch_execute(begun).await.unwrap();
+    f.replica.batch_execute(load).await.unwrap();
+    assert_eq!(state(&f).await, "bootstrapping");
+}
