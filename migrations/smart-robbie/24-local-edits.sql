@@ -293,6 +293,10 @@ BEGIN
             USING TG_ARGV[0];
         END IF;
     EXCEPTION WHEN OTHERS THEN
+        -- Where the disk is full the write is refused, as its own next page would be: an edit that stands nowhere would be overwritten.
+        IF SQLSTATE = '53100' THEN
+            RAISE;
+        END IF;
         -- An image can fail on a value that JSON refuses. Without one the rows still count as edited.
         RAISE LOG 'robbie_sync: a local edit of % was noted without its image: % (%)', TG_ARGV[0], SQLERRM, SQLSTATE;
         BEGIN

@@ -74,6 +74,13 @@ impl Fault {
         self.remedy = Some(remedy.into());
         self
     }
+    /// Where only one line is kept: what failed, and what to do next.
+    pub fn told(&self) -> String {
+        match &self.remedy {
+            Some(remedy) => format!("{self} ({remedy})"),
+            None => self.to_string(),
+        }
+    }
     /// Keeps the error underneath.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

@@ -69,7 +69,7 @@ impl Worker {
                 // What it had under way is rolled back when its server processes are ended; the ledger settles the rest.
                 self.left = Some(processes);
                 report.duration_ms = began.elapsed().as_secs_f64() * 1000.0;
-                report.faults.push(dead.to_string());
+                report.faults.push(dead.told());
                 Some(dead)
             }
         };
@@ -285,7 +285,7 @@ async fn written(
     began: Instant,
     mut fault: Option<Fault>,
 ) -> Option<Fault> {
-    report.faults.extend(fault.as_ref().map(ToString::to_string));
+    report.faults.extend(fault.as_ref().map(Fault::told));
     report.duration_ms = began.elapsed().as_secs_f64() * 1000.0;
     if !report.is_idle() && !sessions.replica.is_closed() {
         match record(sessions, run, actor, report).await {

@@ -115,7 +115,7 @@ impl Engine {
         };
         match done {
             Ok(()) => self.run().await,
-            Err(fault) => self.status.send_modify(|s| s.fault = Some(told(&fault))),
+            Err(fault) => self.status.send_modify(|s| s.fault = Some(fault.told())),
         }
     }
 
@@ -137,7 +137,7 @@ impl Engine {
                         s.running = false;
                         s.busy = false;
                         s.next_at = None;
-                        s.fault = ended.as_ref().err().map(|panic| told(&broken(&**panic))).or(s.fault.take());
+                        s.fault = ended.as_ref().err().map(|panic| broken(&**panic).told()).or(s.fault.take());
                     });
                     if ended.is_ok() {
                         wait = PATIENCE.0;
@@ -148,7 +148,7 @@ impl Engine {
                     s.held_by = Some(holder);
                     s.fault = None;
                 }),
-                Err(fault) => self.status.send_modify(|s| s.fault = Some(told(&fault))),
+                Err(fault) => self.status.send_modify(|s| s.fault = Some(fault.told())),
             }
             tokio::select! {
                 () = self.stop.cancelled() => {}
@@ -214,7 +214,7 @@ impl Engine {
                 }
                 Err(fault) => {
                     s.figures.count_failure(began.elapsed().as_secs_f64());
-                    s.fault = Some(told(fault));
+                    s.fault = Some(fault.told());
                 }
             }
         });
@@ -274,13 +274,6 @@ fn broken(panic: &(dyn Any + Send)) -> Fault {
     let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
     Fault::new(Kind::Other, format!("the engine met a defect of its own and starts again: {said}"))
         .remedy("nothing is lost; the log says where it was: please report it")
-}
-
-fn told(fault: &Fault) -> String {
-    match &fault.remedy {
-        Some(remedy) => format!("{fault} ({remedy})"),
-        None => fault.to_string(),
-    }
 }
 
 impl EngineHandle {

@@ -7,6 +7,7 @@
 pub mod account;
 pub mod checks;
 mod commits;
+mod disk;
 mod echo;
 mod faults;
 mod kills;
