@@ -5,6 +5,7 @@ mod command;
 mod compare;
 mod conflict_log;
 mod engine;
+mod faults;
 pub mod fixture;
 mod load;
 mod lossless;
