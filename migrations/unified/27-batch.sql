@@ -18,6 +18,7 @@ DECLARE
     r robbie_sync.result;
     chain text;
     by_sets boolean;
+    rivals boolean := false; -- a unique value was met that another row has
     began timestamptz;
     message text; detail text; of_table text; of_column text; of_constraint text;
 BEGIN
@@ -84,6 +85,7 @@ BEGIN
                         END IF;
                         r := robbie_sync.judge(shape, ops[n], payloads[n]::jsonb, SQLSTATE, message, detail, of_table, of_column, of_constraint);
                         r.pk := pks[n]::jsonb;
+                        rivals := rivals OR r.sqlstate = '23505' AND r.verdict = 'constraint';
                     END;
                 END IF;
                 r.entry_id := ids[n];
@@ -112,6 +114,13 @@ BEGIN
         unsettled := (SELECT coalesce(jsonb_object_agg(u.row_key, u.holder), '{}') FROM jsonb_each_text(unsettled) u(row_key, holder)
                       WHERE NOT EXISTS (SELECT 1 FROM unnest(again) a WHERE ids[a] = u.holder::uuid));
     END LOOP;
+    PERFORM robbie_sync.settle_rivals(ids);
+    IF rivals THEN
+        PERFORM robbie_sync.note_rival(push.node, a.entry_id, tbls[n], pks[n]::jsonb, payloads[n]::jsonb, bases[n]::jsonb)
+        FROM unnest(results, ids) WITH ORDINALITY AS a(entry_id, verdict, outcome, sqlstate, message, detail, object, blocked_on,
+            blocked_by, pk, before_image, after_image, ms, id, n)
+        WHERE a.sqlstate = '23505' AND a.verdict = 'constraint';
+    END IF;
     RETURN QUERY SELECT a.* FROM unnest(results) a WHERE a.entry_id IS NOT NULL;
     IF by_sets THEN
         RETURN QUERY SELECT b.id, 'waits_for_parent', 'blocked', '23503',

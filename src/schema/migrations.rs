@@ -72,6 +72,7 @@ const UNIFIED: &[Migration] = &[
     Migration::repeatable("26-sets.sql", include_str!("../../migrations/unified/26-sets.sql")),
     Migration::repeatable("27-batch.sql", include_str!("../../migrations/unified/27-batch.sql")),
     Migration::repeatable("28-conflicts.sql", include_str!("../../migrations/unified/28-conflicts.sql")),
+    Migration::repeatable("28-rivals.sql", include_str!("../../migrations/unified/28-rivals.sql")),
     Migration::repeatable("28-witness.sql", include_str!("../../migrations/unified/28-witness.sql")),
 ];
 

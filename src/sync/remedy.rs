@@ -32,7 +32,7 @@ pub fn of(verdict: Verdict, outcome: Outcome, sqlstate: Option<&str>, object: Op
         },
         Verdict::Constraint => match sqlstate {
             Some("23505") => {
-                "look at the master's row that has the value already; edit or discard one of the two".into()
+                "robbie conflicts list shows it beside the master's row that has the value; edit or discard one of the two".into()
             }
             Some("23503") => "rows of the master still point at this one: delete or move them first".into(),
             _ => format!("edit the payload so that it satisfies {object}"),

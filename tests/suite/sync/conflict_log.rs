@@ -115,3 +115,79 @@ async fn the_command_lists_shows_replays_and_resolves() {
     assert_eq!(robbie(&["list"]).0, 0);
     assert!(robbie(&["list", "--all"]).1.contains("resolved"));
 }
+
+#[tokio::test]
+async fn a_unique_value_that_another_row_of_the_master_has_is_one_conflict_with_both_images() {
+    let f = Fixture::new().await;
+    f.master
+        .batch_execute(
+            "insert into robbie_personality_state (user_id, current_mood) values ('allan', 'bossy');
+             create table tag (id uuid primary key, name text unique, place integer unique);
+             select robbie_sync.capture('tag', 'row');
+             insert into tag values (gen_random_uuid(), 'red', 1), (gen_random_uuid(), 'blue', 2)",
+        )
+        .await
+        .unwrap();
+    f.replica.batch_execute("create table tag (id uuid primary key, name text, place integer)").await.unwrap();
+    f.cycle().await;
+    let (mood, red, both, again) = (Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4());
+    let entry = f
+        .queue(
+            "robbie_personality_state",
+            "INSERT",
+            &format!(r#"{{"id":"{mood}","user_id":"allan","current_mood":"playful"}}"#),
+        )
+        .await;
+    // Enough of a table that it goes by sets.
+    for n in 0..10 {
+        f.queue("tag", "INSERT", &format!(r#"{{"id":"{}","name":"n{n}","place":{}}}"#, Uuid::new_v4(), 10 + n)).await;
+    }
+    f.queue("tag", "INSERT", &format!(r#"{{"id":"{red}","name":"red","place":4}}"#)).await;
+    f.queue("tag", "INSERT", &format!(r#"{{"id":"{both}","name":"red","place":2}}"#)).await;
+    f.queue("tag", "INSERT", &format!(r#"{{"id":"{again}","name":"green","place":3}}"#)).await;
+    f.cycle().await;
+    f.queue("tag", "UPDATE", &format!(r#"{{"id":"{again}","name":"blue"}}"#)).await;
+    for _ in 0..3 {
+        // However often it is tried.
+        f.replica.batch_execute("update robbie_sync.entry set next_attempt_at = now()").await.unwrap();
+        f.cycle().await;
+    }
+    let logged = "select string_agg(concat_ws(' ', kind, pk ->> 'id', rule, coalesce(local ->> 'current_mood', local ->> 'name'),
+             coalesce(remote ->> 'current_mood', remote ->> 'name'), result ->> 'name'), E'\n' order by conflict_id) from robbie_sync.conflict";
+    let taken = "unique value taken on the master:";
+    assert_eq!(
+        text(&f.master, logged).await,
+        format!(
+            "insert_exists {mood} {taken} robbie_personality_state_user_id_key playful bossy\n\
+             insert_exists {red} {taken} tag_name_key red red\n\
+             multiple_unique_conflicts {both} {taken} tag_name_key, tag_place_key red red\n\
+             update_exists {again} {taken} tag_name_key blue blue green"
+        )
+    );
+    assert_eq!(f.note(entry).await, "retry constraint 23505");
+    let home = support::folder();
+    let mut command = support::command(home.path());
+    command.args(["--master", &f.test.url(Side::Master), "--replica", &f.test.url(Side::Replica), "conflicts", "list"]);
+    let listed = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert!(listed.contains("multiple_unique_conflicts") && listed.contains(&mood.to_string()), "{listed}");
+
+    // The value is free again: the entries go by themselves, and nothing is left to look at.
+    f.master
+        .batch_execute("delete from tag where name in ('red', 'blue'); delete from robbie_personality_state")
+        .await
+        .unwrap();
+    f.replica
+        .batch_execute("update pending_sync set data = data || '{\"name\": \"pink\"}' where data ->> 'place' = '2'")
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        f.replica.batch_execute("update robbie_sync.entry set next_attempt_at = now()").await.unwrap();
+        f.cycle().await;
+    }
+    assert_eq!(count(&f.replica, "pending_sync where synced_at is null").await, 0);
+    assert_eq!(count(&f.master, "robbie_sync.conflict where resolved_at is null").await, 0);
+    assert_eq!(
+        text(&f.master, "select string_agg(name, ' ' order by place) from tag where place < 9").await,
+        "pink blue red"
+    );
+}
