@@ -8,10 +8,13 @@
 //! never the one that has to give way.
 
 use super::guard::{self, Pull};
+use super::planner::{BASE, DEFERRED, ENTRY, Planner};
 use super::pull::{Plan, Staged};
 use super::report::PullReport;
 use super::side::on_replica;
+use super::stage;
 use super::statements::Statements;
+use crate::postgres::identifiers::quote;
 use crate::postgres::{Fault, Kind};
 use std::time::Duration;
 use tokio_postgres::{Client, Transaction};
@@ -76,22 +79,26 @@ async fn once(
         t.batch_execute(statement).await.map_err(on_replica)?;
     }
     reach!("take.begin");
+    let stages: Vec<&str> = plan.staged.iter().map(|s| s.stage.as_str()).collect();
+    let planner = Planner::new(&t, &stages, plan.staged.iter().any(|s| s.whole.is_some())).await?;
     for staged in &plan.staged {
-        upsert(&t, plan, staged, manner, rest_triggers.is_some(), report).await?;
+        upsert(&t, planner, plan, staged, manner, rest_triggers.is_some(), report).await?;
     }
     if rest_triggers.is_none() {
         // Triggers of the application ran; where one of them wrote into a row that was taken, the master's values stand.
         for staged in &plan.staged {
             if let Some(statement) = Statements::new(staged).update(false, true) {
+                planner.join(&staged.stage, &[&staged.table.target()]).await?;
                 t.execute(&statement, &[]).await.map_err(on_replica)?;
             }
         }
     }
     for staged in plan.staged.iter().rev() {
-        delete(&t, plan, staged, manner, report).await?;
+        delete(&t, planner, plan, staged, manner, report).await?;
     }
     if manner == Manner::Hoping {
         for staged in &plan.staged {
+            planner.join(&staged.stage, &[BASE, ENTRY]).await?;
             let row = t.query_one(&Statements::new(staged).is_edited(), &[]).await.map_err(on_replica)?;
             if row.get(0) {
                 t.rollback().await.map_err(on_replica)?;
@@ -99,7 +106,7 @@ async fn once(
             }
         }
     }
-    note(&t, plan, report).await?;
+    note(&t, planner, plan, report).await?;
     t.commit().await.map_err(on_replica)?;
     reach!("take.committed");
     Ok(true)
@@ -107,6 +114,7 @@ async fn once(
 
 async fn upsert(
     t: &Transaction<'_>,
+    planner: Planner<'_>,
     plan: &Plan<'_>,
     staged: &Staged<'_>,
     manner: Manner,
@@ -114,11 +122,17 @@ async fn upsert(
     report: &mut PullReport,
 ) -> Result<(), Fault> {
     let sql = Statements::new(staged);
+    let target = staged.table.target();
+    let with = async |tables: &[&str]| planner.join(&staged.stage, tables).await;
     let run = async |statement: &str| t.execute(statement, &[]).await.map_err(on_replica);
     if let Some(mode) = staged.whole {
         // A truncate that was followed, and a master that is as complete as it was, take rows away here too.
         let keep = matches!(mode, Pull::First | Pull::Rewound(_));
-        run(&sql.add_absent(keep)).await?;
+        with(&[&target]).await?;
+        let absent = run(&sql.add_absent(keep)).await?;
+        if let Some(statement) = stage::analysis(staged.table, &staged.stage, absent).filter(|_| !keep) {
+            run(&statement).await?;
+        }
         match mode {
             // Without a time stamp nobody can tell which is the newer one.
             Pull::First => drop(run(&sql.leave_newer().unwrap_or_else(|| sql.leave_unsynced())).await?),
@@ -126,6 +140,7 @@ async fn upsert(
             Pull::Follow | Pull::Trusted(_) => {}
         }
         if keep {
+            with(&[ENTRY]).await?;
             run(&sql.keep_left()).await?;
         }
     }
@@ -133,6 +148,7 @@ async fn upsert(
         if !reference.columns.iter().all(|c| staged.table.columns.iter().any(|known| &known.name == c)) {
             continue; // the master lacks the column: this side's value stays, and with it its parent
         }
+        with(&[&format!("public.{}", quote(&reference.parent))]).await?;
         if triggers_rest {
             // Nobody else sees to it then that a parent stays until we are done.
             run(&sql.hold_parents(reference)).await?;
@@ -142,22 +158,27 @@ async fn upsert(
     let locking = manner == Manner::Locking;
     if !locking {
         reach!("take.edited");
+        with(&[&target, BASE, ENTRY]).await?;
         for statement in sql.leave_edited() {
             run(&statement).await?;
         }
     }
     reach!("take.insert");
-    let inserted = careful(t, staged, &sql.insert(false, locking), &sql.insert(true, locking)).await?;
+    with(&[&target]).await?;
+    let inserted = careful(t, planner, staged, &sql.insert(false, locking), &sql.insert(true, locking)).await?;
     report.inserted += inserted;
+    with(&[&target]).await?;
     if locking {
         reach!("take.lock");
         for statement in sql.lock() {
             run(&statement).await?;
         }
         reach!("take.edited");
+        with(&[&target, BASE, ENTRY]).await?;
         for statement in sql.leave_edited() {
             run(&statement).await?;
         }
+        with(&[&target]).await?;
         report.inserted -= run(&sql.take_back()).await?;
     }
     reach!("take.change");
@@ -168,13 +189,14 @@ async fn upsert(
         run(&sql.archive_overwritten()).await?;
     }
     if let (Some(all), Some(one)) = (sql.update(false, locking), sql.update(true, locking)) {
-        report.updated += careful(t, staged, &all, &one).await?;
+        report.updated += careful(t, planner, staged, &all, &one).await?;
     }
     Ok(())
 }
 
 async fn delete(
     t: &Transaction<'_>,
+    planner: Planner<'_>,
     plan: &Plan<'_>,
     staged: &Staged<'_>,
     manner: Manner,
@@ -182,14 +204,18 @@ async fn delete(
 ) -> Result<(), Fault> {
     let sql = Statements::new(staged);
     let references: Vec<_> = plan.tables.references.iter().filter(|r| r.parent == staged.table.name).collect();
+    let target = staged.table.target();
+    planner.join(&staged.stage, &[&target]).await?;
     if !references.is_empty() {
         // From here on nobody points at them any more; who did before is seen.
         let [_, those_that_go] = sql.lock();
         t.execute(&those_that_go, &[]).await.map_err(on_replica)?;
     }
-    for reference in references {
+    for reference in &references {
+        planner.join(&staged.stage, &[&target, &format!("public.{}", quote(&reference.child))]).await?;
         t.execute(&sql.leave_parents(reference), &[]).await.map_err(on_replica)?;
     }
+    planner.join(&staged.stage, &[&target]).await?;
     reach!("take.delete");
     report.deleted += t.execute(&sql.delete(manner == Manner::Locking), &[]).await.map_err(on_replica)?;
     Ok(())
@@ -197,7 +223,13 @@ async fn delete(
 
 /// Runs a statement for all rows of a stage; where a row breaks a rule of the table here, row by row, so that only that
 /// row is put off.
-async fn careful(t: &Transaction<'_>, staged: &Staged<'_>, all: &str, one: &str) -> Result<u64, Fault> {
+async fn careful(
+    t: &Transaction<'_>,
+    planner: Planner<'_>,
+    staged: &Staged<'_>,
+    all: &str,
+    one: &str,
+) -> Result<u64, Fault> {
     t.batch_execute("SAVEPOINT taking").await.map_err(on_replica)?;
     let fault = match t.execute(all, &[]).await {
         Ok(written) => {
@@ -210,15 +242,22 @@ async fn careful(t: &Transaction<'_>, staged: &Staged<'_>, all: &str, one: &str)
         return Err(fault);
     }
     t.batch_execute("ROLLBACK TO SAVEPOINT taking; RELEASE SAVEPOINT taking").await.map_err(on_replica)?;
+    planner.singly().await?;
     let row =
         t.query_one("SELECT robbie_sync.take_row_by_row($1, $2)", &[&staged.stage, &one]).await.map_err(on_replica)?;
     Ok(row.get::<_, i64>(0).unsigned_abs())
 }
 
 /// Notes what was put off, what moved, and how far this replica is now.
-async fn note(t: &Transaction<'_>, plan: &Plan<'_>, report: &mut PullReport) -> Result<(), Fault> {
+async fn note(
+    t: &Transaction<'_>,
+    planner: Planner<'_>,
+    plan: &Plan<'_>,
+    report: &mut PullReport,
+) -> Result<(), Fault> {
     for staged in &plan.staged {
         let sql = Statements::new(staged);
+        planner.join(&staged.stage, &[DEFERRED]).await?;
         t.execute(&sql.forget_deferred(), &[]).await.map_err(on_replica)?;
         let left: i64 = t.query_one(&sql.count_left(), &[]).await.map_err(on_replica)?.get(0);
         if left > 0 {

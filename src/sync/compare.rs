@@ -8,6 +8,7 @@
 use super::apply;
 use super::digest::{self, Rows};
 use super::guard::{self, Cursor, Pull};
+use super::planner::{BASE, Planner};
 use super::pull::{self, Plan, Staged};
 use super::report::PullReport;
 use super::session::Sessions;
@@ -71,7 +72,7 @@ pub async fn pull(s: &mut Sessions, warnings: &mut Vec<String>) -> Result<PullRe
         report.bytes += bytes;
         let mut staged = Staged { table, stage: name, whole, rows, chunk: None };
         if let Some(condition) = &condition {
-            staged.rows = narrow(&s.replica, &tables, &staged, condition, s.rest_triggers.is_some()).await?;
+            staged.rows = narrow(&mut s.replica, &tables, &staged, condition, s.rest_triggers.is_some()).await?;
         }
         report.seen += staged.rows;
         plan.staged.push(staged);
@@ -111,30 +112,43 @@ async fn differing(master: &Client, replica: &Client, table: &Table) -> Result<V
 /// Adds what the master lacks in the buckets of a stage, removes what is the same on both sides, and says how many of the
 /// master's rows are left.
 async fn narrow(
-    replica: &Client,
+    replica: &mut Client,
     tables: &Tables,
     staged: &Staged<'_>,
     condition: &str,
     triggers_rest: bool,
 ) -> Result<u64, Fault> {
     let sql = Statements::new(staged);
-    let mut statements = vec![format!("{} AND {condition}", sql.add_absent(false)), sql.forget_equal(true, "true")];
+    let t = replica.transaction().await.map_err(on_replica)?;
+    t.batch_execute("SET LOCAL work_mem = '64MB'").await.map_err(on_replica)?;
+    let (stage, target) = (staged.stage.as_str(), staged.table.target());
+    let planner = Planner::new(&t, &[stage], true).await?;
+    planner.join(stage, &[&target]).await?;
+    let absent = t.execute(&format!("{} AND {condition}", sql.add_absent(false)), &[]).await.map_err(on_replica)?;
+    if let Some(statement) = stage::analysis(staged.table, stage, absent) {
+        t.batch_execute(&statement).await.map_err(on_replica)?;
+    }
+    let mut statements = vec![(vec![target.clone()], sql.forget_equal(true, "true"))];
     if triggers_rest {
         // What triggers keep of a parent counts the rows here that are not sent yet: it stays until they are.
         for reference in tables.references.iter().filter(|r| r.parent == staged.table.name) {
             if let Some(child) = tables.ordered.iter().find(|t| t.name == reference.child) {
-                statements.push(sql.forget_equal(false, &has_edited_children(child, reference)));
+                let joined = vec![target.clone(), child.target(), BASE.to_owned()];
+                statements.push((joined, sql.forget_equal(false, &has_edited_children(child, reference))));
             }
         }
     } else {
         // Triggers that run here would keep such a column different for ever.
-        statements.push(sql.forget_equal(false, "true"));
+        statements.push((vec![target.clone()], sql.forget_equal(false, "true")));
     }
-    for statement in statements {
-        replica.execute(&statement, &[]).await.map_err(on_replica)?;
+    for (joined, statement) in statements {
+        let joined: Vec<&str> = joined.iter().map(String::as_str).collect();
+        planner.join(stage, &joined).await?;
+        t.execute(&statement, &[]).await.map_err(on_replica)?;
     }
     let left = format!("SELECT count(*) FROM {} WHERE \"~live\"", staged.stage);
-    let row = replica.query_one(&left, &[]).await.map_err(on_replica)?;
+    let row = t.query_one(&left, &[]).await.map_err(on_replica)?;
+    t.commit().await.map_err(on_replica)?;
     Ok(row.get::<_, i64>(0).unsigned_abs())
 }
 

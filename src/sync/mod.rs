@@ -36,6 +36,7 @@ mod lossy;
 mod lost;
 mod pace;
 mod plan;
+mod planner;
 mod preview;
 mod prune;
 mod pull;

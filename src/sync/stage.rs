@@ -160,12 +160,16 @@ pub async fn fill(
     }
     let rows = write.finish().await.map_err(on_replica)?;
     reach!("copy.after");
-    if rows > MANY {
-        let keys: Vec<String> = table.key.iter().map(|k| quote(k)).collect();
-        let statement = format!("ANALYZE {stage} (\"~live\", \"~state\", {})", keys.join(", "));
+    if let Some(statement) = analysis(table, stage, rows) {
         replica.batch_execute(&statement).await.map_err(on_replica)?;
     }
     Ok((rows, bytes))
+}
+
+/// The statement that tells the planner of a stage to which so many rows came.
+pub fn analysis(table: &Table, stage: &str, rows: u64) -> Option<String> {
+    let keys: Vec<String> = table.key.iter().map(|k| quote(k)).collect();
+    (rows > MANY).then(|| format!("ANALYZE {stage} (\"~live\", \"~state\", {})", keys.join(", ")))
 }
 
 /// The one text id of each user; a user with several has none, unless exactly one is the code assistant's.

@@ -291,3 +291,28 @@ async fn what_a_trigger_here_counts_of_unsent_rows_is_not_taken_back_and_the_mas
     assert_eq!(text(&f.replica, counts).await, "counted 2, one 1");
     assert!(f.cycle().await.is_idle());
 }
+
+#[tokio::test]
+async fn a_table_that_was_analysed_while_it_was_empty_is_compared_in_time() {
+    const MANY: i64 = 15_000;
+    let (f, _admin) = unmigrated().await;
+    after(&f, "select").await;
+    // Pages, and no row in them: that is what is known of it from then on.
+    f.replica
+        .batch_execute(&format!(
+            "alter table things set (autovacuum_enabled = off); set robbie_sync.apply = 'on';
+             insert into things (id) select -n from generate_series(1, {MANY}) n; delete from things;
+             reset robbie_sync.apply; analyze things"
+        ))
+        .await
+        .unwrap();
+    for statement in [
+        format!("insert into things (id) select n from generate_series(1, {MANY}) n"),
+        "update things set n = 1".to_owned(),
+        "delete from things where id > 10".to_owned(),
+    ] {
+        let cycle = tokio::time::timeout(std::time::Duration::from_secs(12), after(&f, &statement)).await;
+        assert!(cycle.is_ok(), "{statement}: the plan is a bad one");
+        assert_eq!(things(&f.master).await, things(&f.replica).await, "{statement}");
+    }
+}
