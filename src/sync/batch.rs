@@ -112,17 +112,38 @@ pub async fn sender(replica: &Client, run: Uuid, actor: &str) -> Result<Sender, 
 
 /// The answer for an entry that the master could not apply in time.
 pub fn too_slow(entry: &Entry, fault: &Fault) -> Answer {
-    let (verdict, outcome) = (Verdict::Fault, Outcome::Failed);
+    let state = fault.sqlstate.as_deref();
+    unheard(entry, Verdict::Fault, Outcome::Failed, state, fault.message.clone(), &entry.table)
+}
+
+/// The answer for an entry that says NULL where this side has a JSON `null`: it is not sent.
+pub fn not_sent(entry: &Entry, place: &str) -> Answer {
+    let message = format!(
+        "{place} holds a JSON null here, and the entry would make it NULL: write NULL or another value there, or replay the entry to send NULL"
+    );
+    let answer = unheard(entry, Verdict::SchemaMismatch, Outcome::Blocked, None, message, place);
+    Answer { blocked_on: Some("json null".into()), ..answer }
+}
+
+/// An answer that the master did not give.
+fn unheard(
+    entry: &Entry,
+    verdict: Verdict,
+    outcome: Outcome,
+    sqlstate: Option<&str>,
+    message: String,
+    object: &str,
+) -> Answer {
     Answer {
         outcome: EntryOutcome {
             id: entry.id,
             verdict,
             outcome,
-            sqlstate: fault.sqlstate.clone(),
-            message: Some(fault.message.clone()),
+            sqlstate: sqlstate.map(ToOwned::to_owned),
+            message: Some(message),
             detail: None,
-            object: Some(entry.table.clone()),
-            remedy: remedy::of(verdict, outcome, fault.sqlstate.as_deref(), Some(&entry.table)),
+            object: Some(object.to_owned()),
+            remedy: remedy::of(verdict, outcome, sqlstate, Some(object)),
             before: None,
             after: None,
         },

@@ -6,6 +6,7 @@
 
 use super::batch::{self, Answer, Entry, Sender};
 use super::chain::Chains;
+use super::lossy::JsonNulls;
 use super::report::{Outcome, PushReport};
 use super::session::Sessions;
 use crate::postgres::Fault;
@@ -33,7 +34,8 @@ pub async fn drain(s: &mut Sessions, run: Uuid, actor: &str, report: &mut PushRe
     reach!("nonce.read");
     // One nonce for all batches of a drain: the one before is not noted yet when the next one is sent.
     sender.fresh = sender.nonces.last().copied().flatten();
-    let mut drain = Drain { sender, most: FIRST, confirmed: None, chains: Chains::default() };
+    let json_nulls = JsonNulls::of(&s.replica).await?;
+    let mut drain = Drain { sender, most: FIRST, confirmed: None, chains: Chains::default(), json_nulls };
     let mut next = first;
     // What was settled may have freed entries that stand before: they are gone through again.
     while !next.is_empty() {
@@ -54,6 +56,7 @@ struct Drain {
     /// The nonce, once the master has taken it.
     confirmed: Option<Uuid>,
     chains: Chains,
+    json_nulls: JsonNulls,
 }
 
 impl Drain {
@@ -61,18 +64,21 @@ impl Drain {
     async fn pass(&mut self, s: &mut Sessions, mut current: Vec<Entry>, report: &mut PushReport) -> Result<(), Fault> {
         let mut answered: Vec<Answer> = vec![];
         while let (Some(start), Some(end)) = (current.first().map(|e| e.seq), current.last().map(|e| e.seq)) {
+            let (taken, refused) = self.json_nulls.take_out(&s.replica, &mut current).await?;
+            self.chains.remember(&taken, &HashSet::new());
             self.chains.hold_back(&mut current);
             // Nothing is known of a batch that fails: it is due again at once, in its old order, and no failure is counted. How
             // soon the master is asked again is the schedule's affair.
             let ((applied, took), following) = tokio::join!(
-                timed(batch::apply(&mut s.master, &current, &self.sender, true, false)),
+                timed(self.send(&mut s.master, &current)),
                 self.note_and_read(&s.replica, &answered, end),
             );
             let following = following?;
             match applied {
-                Ok(answers) => {
-                    self.confirmed = self.sender.fresh;
+                Ok(mut answers) => {
+                    self.confirmed = if current.is_empty() { self.confirmed } else { self.sender.fresh };
                     self.chains.remember(&current, &settled(&answers));
+                    answers.extend(refused);
                     report.count(&answers);
                     answered = answers;
                     current = following;
@@ -85,8 +91,8 @@ impl Drain {
                     current = batch::claim(&s.replica, start - 1, self.most, None).await?;
                 }
                 Err(fault) if fault.sqlstate.as_deref() == Some(TOO_SLOW) => {
-                    answered = vec![batch::too_slow(&current[0], &fault)];
-                    self.chains.remember(&current, &settled(&answered));
+                    answered = current.iter().map(|e| batch::too_slow(e, &fault)).chain(refused).collect();
+                    self.chains.remember(&current, &HashSet::new());
                     report.count(&answered);
                     current = following;
                 }
@@ -94,6 +100,14 @@ impl Drain {
             }
         }
         batch::settle(&s.replica, &answered, &self.sender, self.confirmed).await
+    }
+
+    /// Has the master apply a batch, unless nothing of it is left.
+    async fn send(&self, master: &mut Client, entries: &[Entry]) -> Result<Vec<Answer>, Fault> {
+        if entries.is_empty() {
+            return Ok(vec![]);
+        }
+        batch::apply(master, entries, &self.sender, true, false).await
     }
 
     /// What the replica does while the master applies a batch: notes the one before, and reads the one after.

@@ -2,6 +2,7 @@
 //! cannot carry is named when an engine starts.
 
 use super::fixture::{Fixture, count, text};
+use robbie_console::sync;
 use std::fmt::Write;
 use tokio_postgres::Client;
 
@@ -210,4 +211,69 @@ async fn what_an_entry_cannot_carry_is_named_when_an_engine_starts() {
     {
         assert_eq!(begins(&named, place), 1, "{place}: {named:?}");
     }
+}
+
+#[tokio::test]
+async fn an_entry_that_would_make_a_json_null_null_waits_and_says_so_and_others_go() {
+    let f = Fixture::new().await;
+    for (client, sync) in [(&f.master, "capture"), (&f.replica, "watch")] {
+        client
+            .batch_execute(&format!(
+                "create table kinds (id integer primary key, a jsonb, \"B c\" json, t text); select robbie_sync.{sync}('kinds')"
+            ))
+            .await
+            .unwrap();
+    }
+    f.master.batch_execute("insert into kinds values (1, 'null', null, 'both have it')").await.unwrap();
+    f.cycle().await;
+    f.replica
+        .batch_execute(
+            "update kinds set t = 'edited';
+             insert into kinds values (2, 'null', '1', 'jsonb'), (3, '1', ' null ', 'json'), (4, null, null, 'NULL'),
+                 (5, '{\"a\": null, \"B c\": null}', '[null]', 'inside');
+             insert into pending_sync (table_name, operation, data)
+             select 'kinds', case when id = 1 then 'UPDATE' else 'INSERT' end, to_jsonb(k) from kinds k order by id",
+        )
+        .await
+        .unwrap();
+    f.queue("kinds", "UPDATE", r#"{"id":2,"t":"behind"}"#).await;
+    let push = f.cycle().await.push.unwrap();
+    assert_eq!((push.applied, push.blocked), (3, 3), "{push:?}");
+    let noted = "select string_agg(concat_ws(' ', e.pk ->> 'id', e.state, e.verdict, e.object, e.blocked_on), E'\n' order by e.seq)
+                 from robbie_sync.entry e where e.state <> 'applied'";
+    assert_eq!(
+        text(&f.replica, noted).await,
+        "2 blocked schema_mismatch kinds.a json null\n3 blocked schema_mismatch kinds.B c json null\n2 blocked waits_for_chain kinds chain"
+    );
+    let error = text(&f.replica, "select error from pending_sync where data ->> 't' = 'jsonb'").await;
+    assert!(error.starts_with("kinds.a holds a JSON null here") && error.contains("replay"), "{error}");
+    // What both have stays what it is, on both sides.
+    for client in [&f.master, &f.replica] {
+        let all = "select string_agg(concat_ws(' ', id, coalesce(a::text, 'NULL'), coalesce(\"B c\"::text, 'NULL'), t), '; ' order by id)
+                   from kinds where id not in (2, 3)";
+        assert_eq!(
+            text(client, all).await,
+            r#"1 null NULL edited; 4 NULL NULL NULL; 5 {"a": null, "B c": null} [null] inside"#
+        );
+    }
+    // A person writes something that can be said, or has NULL sent.
+    f.replica
+        .batch_execute(
+            "update kinds set a = '[]' where id = 2; update pending_sync set data = data || '{\"a\": []}' where data ->> 't' = 'jsonb'",
+        )
+        .await
+        .unwrap();
+    f.replica.batch_execute("update robbie_sync.entry set next_attempt_at = now()").await.unwrap();
+    f.cycle().await;
+    assert_eq!(text(&f.master, "select concat_ws(' ', a, t) from kinds where id = 2").await, "[] behind");
+    let third = f.replica.query_one("select id from pending_sync where data ->> 't' = 'json'", &[]).await.unwrap();
+    sync::replay(
+        &f.pair,
+        &[third.get(0)],
+        sync::ReplayOptions { mode: sync::Mode::Apply, actor: "test".into(), reason: None, force: false },
+    )
+    .await
+    .unwrap();
+    assert_eq!(text(&f.master, "select \"B c\" is null from kinds where id = 3").await, "true");
+    assert_eq!(count(&f.replica, "pending_sync where synced_at is null").await, 0);
 }
