@@ -145,20 +145,25 @@ END $$;
 CREATE OR REPLACE FUNCTION robbie_sync.forget_edits() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+    edited_again uuid[];
     again record;
 BEGIN
-    DELETE FROM robbie_sync.base b WHERE b.ctid = ANY (ARRAY(
-        SELECT f.place FROM pg_temp.robbie_settled s
+    WITH edit AS MATERIALIZED (
+        SELECT s.id, s.seq, s.op, s.outcome, f.place, f.ended,
+            -- A subquery of one value is asked row by row, by the index of the unsettled.
+            f.ended AND (SELECT true FROM robbie_sync.entry o WHERE o.tbl = s.tbl AND o.pk = s.pk
+                AND o.state NOT IN ('applied', 'superseded', 'conflict_resolved') LIMIT 1) IS NULL AS forgotten
+        FROM pg_temp.robbie_settled s
         CROSS JOIN LATERAL (
-            SELECT b.ctid AS place FROM robbie_sync.base b
-            WHERE b.tbl = s.tbl AND b.pk = s.pk AND (b.edit_seq < s.seq OR b.xid = s.xid) OFFSET 0) f
-        WHERE NOT robbie_sync.is_open(s.tbl, s.pk)));
+            SELECT b.ctid AS place, b.edit_seq < s.seq OR b.xid = s.xid AS ended
+            FROM robbie_sync.base b WHERE b.tbl = s.tbl AND b.pk = s.pk OFFSET 0) f
+    ), gone AS (
+        DELETE FROM robbie_sync.base b WHERE b.ctid = ANY (ARRAY(SELECT e.place FROM edit e WHERE e.forgotten))
+    )
+    SELECT array_agg(e.id ORDER BY e.seq) INTO edited_again FROM edit e
+    WHERE NOT e.ended AND e.op <> 'DELETE' AND e.outcome IN ('applied', 'no_change');
     FOR again IN
-        SELECT s.id, s.tbl, s.pk FROM pg_temp.robbie_settled s
-        CROSS JOIN LATERAL (
-            SELECT 1 FROM robbie_sync.base b
-            WHERE b.tbl = s.tbl AND b.pk = s.pk AND b.edit_seq > s.seq AND b.xid <> s.xid OFFSET 0) f
-        WHERE s.op <> 'DELETE' AND s.outcome IN ('applied', 'no_change') ORDER BY s.seq
+        SELECT s.id, s.tbl, s.pk FROM pg_temp.robbie_settled s WHERE s.id = ANY (edited_again) ORDER BY s.seq
     LOOP
         UPDATE robbie_sync.base b SET image = coalesce(b.image, '{}') || p.data
         FROM public.pending_sync p
@@ -237,7 +242,8 @@ BEGIN
         WHERE e.entry_id = r.id AND (r.outcome = 'later' OR r.id IN (SELECT m.id FROM marked m))
           -- Said so that no index of the open ones seems to fit.
           AND CASE WHEN e.state IN ('applied', 'superseded', 'conflict_resolved') THEN false ELSE true END
-        RETURNING e.*, r.settled, r.counted, r.outcome, r.message, r.detail, r.ms
+        RETURNING e.entry_id, e.seq, e.xid, e.tbl, e.op, e.pk, e.attempts, e.verdict, e.sqlstate, e.object,
+            r.settled, r.counted, r.outcome, r.message, r.detail, r.ms
     ), tried AS (
         INSERT INTO robbie_sync.attempt (entry_id, run_id, actor, verdict, outcome, sqlstate, message, detail, object, duration_ms)
         SELECT n.entry_id, run, settle.actor, n.verdict, n.outcome, n.sqlstate, n.message, n.detail, n.object, n.ms

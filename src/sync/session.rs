@@ -6,10 +6,11 @@ use crate::postgres::{Fault, Kind, Link, Pair, Side};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-/// Settings on which the text of a value depends, and limits. Everything that travels as text relies on them.
+/// Settings on which the text of a value depends, memory in which a batch is at home, and limits. Everything that travels as text
+/// relies on them.
 const PINNED: &str = "SET timezone = 'UTC'; SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET extra_float_digits = 1; \
     SET bytea_output = 'hex'; SET xmloption = 'content'; SET client_encoding = 'UTF8'; SET client_min_messages = 'warning'; \
-    SET jit = off; \
+    SET jit = off; SET temp_buffers = '64MB'; SET work_mem = '32MB'; \
     SET lock_timeout = '5s'; SET statement_timeout = '10min'; SET idle_in_transaction_session_timeout = '10min'";
 
 /// A session on each side, for one engine or one replay.
