@@ -8,19 +8,20 @@
 --          `tail` the last entry of the row, `last` whether it is this one: only that one is written
 --   done   what was settled or judged
 --   orphan entries whose parent is not there, and which one that is
+-- A page holds a row of several images as it is: to compress it takes longer than all else.
 CREATE OR REPLACE FUNCTION robbie_sync.prepare_batch() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET client_min_messages = 'warning' AS $$
 BEGIN
     CREATE TEMP TABLE IF NOT EXISTS robbie_batch (
         n integer PRIMARY KEY, id uuid, seq bigint, tbl text, op text, pk jsonb, payload jsonb, data jsonb, base jsonb, waits uuid
-    ) ON COMMIT DELETE ROWS;
+    ) WITH (toast_tuple_target = 8160) ON COMMIT DELETE ROWS;
     CREATE TEMP TABLE IF NOT EXISTS robbie_work (
         n integer PRIMARY KEY, pk jsonb, op text, fold jsonb, prior jsonb, base jsonb, keys text[], tail integer, last boolean, verb "char",
         before jsonb, ours text[], orphan jsonb
-    ) ON COMMIT DELETE ROWS;
+    ) WITH (toast_tuple_target = 8160) ON COMMIT DELETE ROWS;
     CREATE TEMP TABLE IF NOT EXISTS robbie_done (
         n integer PRIMARY KEY, verdict text, before jsonb, image jsonb, judged robbie_sync.result
-    ) ON COMMIT DELETE ROWS;
+    ) WITH (toast_tuple_target = 8160) ON COMMIT DELETE ROWS;
     CREATE TEMP TABLE IF NOT EXISTS robbie_orphan (
         n integer PRIMARY KEY, parent jsonb
     ) ON COMMIT DELETE ROWS;
@@ -236,17 +237,32 @@ BEGIN
             WHERE w.verb IN (''U'', ''D'') AND w.last AND w.base IS NOT NULL
             ORDER BY %3$s FOR NO KEY UPDATE OF t
         ), seen AS (
-            SELECT l.n, l.image, w.verb, w.base, w.keys, to_jsonb(b.*) AS was, to_jsonb(r.*) AS wanted,
-                ARRAY(SELECT c FROM unnest($1) c WHERE NOT w.base ? c) || $2 AS unknown
+            SELECT l.n, l.image, w.verb, w.base, w.keys, w.fold, ARRAY(SELECT c FROM unnest($1) c WHERE NOT w.base ? c) || $2 AS unknown
             FROM locked l JOIN pg_temp.robbie_work w USING (n)
-            CROSS JOIN LATERAL jsonb_populate_record(NULL::%1$s, w.base) b
-            CROSS JOIN LATERAL jsonb_populate_record(NULL::%1$s, CASE WHEN w.verb = ''U'' THEN w.fold ELSE ''{}'' END) r
+            OFFSET 0
+        ), ours AS (
+            SELECT s.*, ARRAY(
+                SELECT k FROM unnest(s.keys) k WHERE s.verb = ''U'' AND s.fold -> k IS DISTINCT FROM s.image -> k
+                  AND (NOT s.base ? k OR s.base -> k IS DISTINCT FROM s.fold -> k)) AS changes
+            FROM seen s
+            OFFSET 0
+        ), unseen AS (
+            -- Only where the texts differ, or what is not compared is to change, is it asked what the type makes of them.
+            SELECT o.*, CASE WHEN NOT o.changes && $4 AND o.base - o.unknown = o.image - o.unknown THEN o.image
+                ELSE to_jsonb(jsonb_populate_record(NULL::%1$s, o.base)) END AS was
+            FROM ours o
+            OFFSET 0
+        ), typed AS (
+            SELECT u.*, CASE WHEN u.changes <> ''{}'' THEN to_jsonb(jsonb_populate_record(NULL::%1$s, (
+                SELECT jsonb_object_agg(k, u.fold -> k) FROM unnest(u.changes) k))) END AS wanted
+            FROM unseen u WHERE (u.was - u.unknown) = (u.image - u.unknown)
+            OFFSET 0
         ), judged AS (
             SELECT s.n, s.image, s.verb, ARRAY(
-                SELECT k FROM unnest(s.keys) k
-                WHERE s.verb = ''U'' AND k = ANY ($3) AND s.wanted -> k IS DISTINCT FROM s.image -> k
+                SELECT k FROM unnest(s.changes) k
+                WHERE k = ANY ($3) AND s.wanted -> k IS DISTINCT FROM s.image -> k
                   AND (NOT s.base ? k OR s.was -> k IS DISTINCT FROM s.wanted -> k)) AS ours
-            FROM seen s WHERE (s.was - s.unknown) = (s.image - s.unknown)
+            FROM typed s
         )
         UPDATE pg_temp.robbie_work w SET before = j.image, ours = j.ours,
             verb = CASE WHEN j.verb = ''U'' AND j.ours <@ $4 THEN ''N'' ELSE j.verb END

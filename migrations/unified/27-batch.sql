@@ -32,8 +32,9 @@ BEGIN
         FROM unnest(ids, seqs, tbls, ops, pks, payloads, bases, waits) WITH ORDINALITY AS b(id, seq, tbl, op, pk, payload, base, waits, n)
         CROSS JOIN LATERAL (SELECT b.payload::jsonb AS payload OFFSET 0) p;
         PERFORM robbie_sync.push_sets(push.node, run, push.actor, push.reason);
+        -- The sender knows their keys.
         RETURN QUERY SELECT b.id, d.verdict, CASE d.verdict WHEN 'no_change' THEN 'no_change' ELSE 'applied' END, NULL::text, NULL::text,
-            NULL::text, NULL::text, NULL::text, NULL::uuid, b.pk, d.before, d.image, NULL::double precision
+            NULL::text, NULL::text, NULL::text, NULL::uuid, NULL::jsonb, d.before, d.image, NULL::double precision
         FROM pg_temp.robbie_done d JOIN pg_temp.robbie_batch b USING (n) WHERE d.judged IS NULL;
         RETURN QUERY SELECT b.id, (d.judged).verdict, (d.judged).outcome, (d.judged).sqlstate, (d.judged).message, (d.judged).detail,
             (d.judged).object, (d.judged).blocked_on, (d.judged).blocked_by, b.pk, NULL::jsonb, NULL::jsonb, NULL::double precision
