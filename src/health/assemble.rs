@@ -1,9 +1,10 @@
 //! Puts the answers of the two sides together to a report. Pure.
 
 use super::engine;
-use super::facts::{EngineSession, MasterFacts, Queue, ReplicaFacts, Server, TableSize};
+use super::facts::{EngineSession, Load, MasterFacts, Queue, ReplicaFacts, Server, TableSize};
 use super::report::{
-    ConflictHealth, EngineHealth, FaultWords, Missing, QueueHealth, Report, Rows, SideHealth, Starvation, TableHealth,
+    ConflictHealth, EngineHealth, FaultWords, LoadHealth, Missing, QueueHealth, Report, Rows, SideHealth, Starvation,
+    TableHealth,
 };
 use super::shape::{SYNCED, Shape};
 use super::statement::{COUNTED, OPEN_MOST};
@@ -51,7 +52,8 @@ impl<F> Answer<F> {
 
 /// The report on one pair.
 pub(super) fn assemble(master: &Answer<MasterFacts>, replica: &Answer<ReplicaFacts>) -> Report {
-    let replica_side = side(replica, Side::Replica, |f| &f.server);
+    let mut replica_side = side(replica, Side::Replica, |f| &f.server);
+    replica_side.load = replica.facts().and_then(load);
     let mut report = Report {
         master: side(master, Side::Master, |f| &f.server),
         queue: queue(replica.facts()),
@@ -95,6 +97,7 @@ fn side<F>(answer: &Answer<F>, which: Side, server: impl Fn(&F) -> &Server) -> S
                 fault: None,
                 missing: missing(shape, which),
                 unchecked: unchecked.clone(),
+                load: None,
                 share: None,
             }
         }
@@ -181,7 +184,8 @@ fn engine_health(facts: Option<&ReplicaFacts>) -> EngineHealth {
             out.interval_s = Some(name.interval_s);
             if let Some(age) = out.last_cycle_age_s {
                 out.next_cycle_s = Some((name.interval_s - age).max(0.0));
-                out.stale = age > 3.0 * name.interval_s;
+                let loads = facts.load.as_ref().is_some_and(|l| l.quiet_s.is_some_and(|s| s < LOADING_S));
+                out.stale = age > 3.0 * name.interval_s && !loads;
             }
         }
     }
@@ -193,6 +197,16 @@ fn pull(facts: &ReplicaFacts) -> Option<String> {
     // `node_id` stands beside the cursor: where it was read, a missing cursor means that nothing was pulled yet.
     let state = facts.cursor.as_ref().map(|c| c.state.clone());
     state.or_else(|| facts.node_id.map(|_| "never".to_owned()))
+}
+
+/// A load in which something was loaded a minute ago is under way, however long its cycle takes.
+const LOADING_S: f64 = 60.0;
+
+fn load(facts: &ReplicaFacts) -> Option<LoadHealth> {
+    let load = facts.load.as_ref()?;
+    let percent = if load.tables_done == load.tables { 100 } else { (load.rows * 100 / load.total.max(1)).min(99) };
+    let Load { tables_done, tables, rows, total, quiet_s } = load.clone();
+    Some(LoadHealth { tables_done, tables, rows, total, percent, quiet_s })
 }
 
 fn conflicts(facts: Option<&MasterFacts>) -> ConflictHealth {

@@ -67,6 +67,7 @@ pub struct ReplicaFacts {
     pub discarded: Option<i64>,
     pub deferred: Option<i64>,
     pub cursor: Option<Cursor>,
+    pub load: Option<Load>,
     pub node_id: Option<uuid::Uuid>,
     pub table_state: Option<Vec<TableState>>,
     pub runs: Option<Vec<Run>>,
@@ -100,6 +101,16 @@ pub struct Queue {
 pub struct Cursor {
     pub snapshot: String,
     pub state: String,
+}
+
+/// How far a first load is.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Load {
+    pub tables_done: i64,
+    pub tables: i64,
+    pub rows: i64,
+    pub total: i64,
+    pub quiet_s: Option<f64>,
 }
 
 /// What the engine noted of one table.

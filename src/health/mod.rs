@@ -17,8 +17,8 @@ pub mod words;
 
 pub use engine::{EngineName, parse as parse_engine_name};
 pub use report::{
-    ConflictHealth, Deduction, EngineHealth, FaultWords, Missing, QueueHealth, Reason, ReplicaShare, Report, Rows, Run,
-    SideHealth, Standing, Starvation, TableHealth,
+    ConflictHealth, Deduction, EngineHealth, FaultWords, LoadHealth, Missing, QueueHealth, Reason, ReplicaShare,
+    Report, Rows, Run, SideHealth, Standing, Starvation, TableHealth,
 };
 pub use sentence::sentence;
 pub use shape::SYNCED;

@@ -3,6 +3,7 @@
 //! `None` means "not known" everywhere: the side is out of reach, the object is missing, or the server took too long.
 //! Nothing here is guessed; a number that is an estimate says so.
 
+use super::words::count;
 use serde::Serialize;
 
 /// The whole answer: how the master and its replicas are, and what takes points off.
@@ -92,9 +93,40 @@ pub struct SideHealth {
     pub missing: Vec<Missing>,
     /// What could not be checked here, and why.
     pub unchecked: Vec<String>,
+    /// How far its first load is, if it was begun and is not complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load: Option<LoadHealth>,
     /// What is this replica's own, where several are reported together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<ReplicaShare>,
+}
+
+/// How far a first load in chunks is, whoever runs it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct LoadHealth {
+    /// Tables loaded.
+    pub tables_done: i64,
+    /// Tables in all.
+    pub tables: i64,
+    /// Rows loaded.
+    pub rows: i64,
+    /// Rows in all: an estimate.
+    pub total: i64,
+    /// Of the rows; 100 when all tables are loaded.
+    pub percent: i64,
+    /// Seconds since something was loaded.
+    pub quiet_s: Option<f64>,
+}
+
+impl LoadHealth {
+    /// It in words, the most telling ones first.
+    pub fn words(&self) -> [String; 3] {
+        [
+            format!("first load {} %", self.percent),
+            format!("{} of ~{} rows", count(self.rows), count(self.total)),
+            format!("{} of {} tables", count(self.tables_done), count(self.tables)),
+        ]
+    }
 }
 
 /// A replica's own part of a report on several.

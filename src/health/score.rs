@@ -215,7 +215,11 @@ fn engine(report: &Report, found: &mut Vec<Deduction>) {
     }
     match engine.pull.as_deref() {
         Some("never") => found.push(deduction(5, "this replica has never pulled from the master")),
-        Some("bootstrapping") => found.push(deduction(5, "the first load of this replica is not complete")),
+        Some("bootstrapping") => {
+            let load = report.replicas.first().and_then(|r| r.load.as_ref());
+            let far = load.map(|l| format!(": {}", l.words()[1..].join(", "))).unwrap_or_default();
+            found.push(deduction(5, format!("the first load of this replica is not complete{far}")));
+        }
         Some("comparing") => found.push(deduction(
             10,
             "the master has no robbie_sync: its changes are found by comparing all rows, and nothing is sent to it",

@@ -48,6 +48,9 @@ pub fn replica(shape: &Shape, depth: Depth) -> String {
         }
         if shape.has("robbie_sync.cursor", &["snapshot", "state"]) {
             parts.push(("cursor", CURSOR.to_owned()));
+            if shape.has("robbie_sync.load_progress", &["rows", "total", "done", "at"]) {
+                parts.push(("load", LOAD.to_owned()));
+            }
         }
         if shape.has("robbie_sync.this_node", &["node_id"]) {
             parts.push(("node_id", "(SELECT node_id::text FROM robbie_sync.this_node)".to_owned()));
@@ -258,6 +261,10 @@ fn queue(shape: &Shape) -> Option<String> {
 }
 
 const CURSOR: &str = "(SELECT jsonb_build_object('snapshot', snapshot::text, 'state', state) FROM robbie_sync.cursor)";
+
+const LOAD: &str = "(SELECT jsonb_build_object('tables', count(*), 'tables_done', count(*) FILTER (WHERE done), 'rows', sum(rows),
+    'total', sum(greatest(total, rows)), 'quiet_s', extract(epoch FROM clock_timestamp() - max(at))::float8)
+    FROM robbie_sync.load_progress HAVING count(*) > 0 AND EXISTS (SELECT FROM robbie_sync.cursor WHERE state = 'bootstrapping'))";
 
 const TABLE_STATE: &str = "coalesce((SELECT jsonb_agg(jsonb_build_object('table', tbl, 'paused', left(paused, 200),
     'last_sync_s', extract(epoch FROM clock_timestamp() - greatest(last_pushed, last_pulled))::float8))

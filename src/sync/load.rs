@@ -134,21 +134,21 @@ pub async fn load(
         return Ok(());
     }
     pull::watch(&s.replica, &mut tables).await?;
-    let mut kept = kept(&s.replica, &shapes).await?;
     let resumed = known.is_some();
-    let cursor = begin(s, known, &arrival.found, arrival.snapshot, warnings).await?;
-    reach!("load.begun");
-    (report.full, report.full_because) = (true, Some(pull::FIRST_LOAD.into()));
-    let told = LoadProgress { tables: tables.ordered.len() as u64, resumed, ..LoadProgress::default() };
-    let mut loading = Loading { cursor, tables: &tables, shapes, rows: options.portions.rows, progress: told };
+    let mut kept = if resumed { kept(&s.replica, &shapes).await? } else { BTreeMap::new() };
+    let mut progress = LoadProgress { tables: tables.ordered.len() as u64, resumed, ..LoadProgress::default() };
     for table in &tables.ordered {
         let chunk = kept.entry(table.name.clone()).or_default();
         if !chunk.done {
             chunk.total = sizes.get(&table.name).copied().unwrap_or_default().max(chunk.rows);
         }
-        loading.progress.rows += chunk.rows;
-        loading.progress.total += chunk.total;
+        progress.rows += chunk.rows;
+        progress.total += chunk.total;
     }
+    let cursor = begin(s, known, &arrival.found, arrival.snapshot, (&kept, &shapes), warnings).await?;
+    reach!("load.begun");
+    (report.full, report.full_because) = (true, Some(pull::FIRST_LOAD.into()));
+    let mut loading = Loading { cursor, tables: &tables, shapes, rows: options.portions.rows, progress };
     for table in &tables.ordered {
         let mut chunk = kept.remove(&table.name).unwrap_or_default();
         // What was begun in chunks is gone on with in chunks.
@@ -231,6 +231,7 @@ async fn begin(
     known: Option<Cursor>,
     found: &Found,
     snapshot: String,
+    (tables, shapes): (&BTreeMap<String, Chunk>, &Shapes),
     warnings: &mut Vec<String>,
 ) -> Result<Cursor, Fault> {
     let sender = batch::sender(&s.replica, Uuid::nil(), "engine").await?;
@@ -245,6 +246,9 @@ async fn begin(
     let cursor = Cursor { snapshot, witness, state: guard::BOOTSTRAPPING.into(), ..pull::seen(found) };
     let t = s.replica.transaction().await.map_err(on_replica)?;
     t.execute("DELETE FROM robbie_sync.load_progress", &[]).await.map_err(on_replica)?;
+    for (table, chunk) in tables {
+        chunk.note(&t, table, shapes.get(table).map_or("", String::as_str)).await?;
+    }
     guard::write_cursor(&t, &cursor).await?;
     t.commit().await.map_err(on_replica)?;
     Ok(cursor)

@@ -97,6 +97,9 @@ fn sides(paper: &mut Paper, report: &Report) {
             continue;
         }
         paper.line(&facts(side).join(" · "), Ink::Plain);
+        if let Some(load) = &side.load {
+            paper.line(&format!("{:LABEL$} {}", "", load.words().join(" · ")), Ink::Plain);
+        }
         missing(paper, side);
         for unchecked in &side.unchecked {
             paper.line(&format!("{:LABEL$} not checked: {unchecked}", ""), Ink::Warn);
@@ -251,7 +254,7 @@ fn deductions(paper: &mut Paper, report: &Report) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::health::{EngineHealth, FaultWords, QueueHealth, Reason, score, sentence};
+    use crate::health::{EngineHealth, FaultWords, LoadHealth, QueueHealth, Reason, score, sentence};
 
     fn report() -> Report {
         let side = |name: &str| SideHealth {
@@ -319,6 +322,20 @@ mod tests {
     #[test]
     fn a_report_reads_well() {
         insta::assert_snapshot!(text(&report(), false));
+    }
+
+    #[test]
+    fn a_first_load_is_said_of_its_replica() {
+        let mut report = report();
+        let load =
+            LoadHealth { tables_done: 3, tables: 9, rows: 120_000, total: 400_123, percent: 29, quiet_s: Some(0.4) };
+        report.replicas[0].load = Some(load);
+        report.engine.pull = Some("bootstrapping".into());
+        score::judge(&mut report);
+        report.sentence = sentence(&report);
+        insta::assert_snapshot!(text(&report, false));
+        let json = serde_json::to_value(&report).unwrap();
+        assert_eq!(json["replicas"][0]["load"]["rows"], 120_000);
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use super::work::Loaded;
 use super::*;
 use crate::health::{
-    ConflictHealth, EngineHealth, FaultWords, QueueHealth, Reason, Run, SideHealth, Starvation, TableHealth, score,
-    sentence,
+    ConflictHealth, EngineHealth, FaultWords, LoadHealth, QueueHealth, Reason, Run, SideHealth, Starvation,
+    TableHealth, score, sentence,
 };
 use crate::ui::theme;
 use ratatui::buffer::Buffer;
@@ -204,6 +204,20 @@ fn healthy() {
     }
     report.runs.remove(0);
     insta::assert_snapshot!(shot(&pane(judged(report)), 120, 30));
+}
+
+#[test]
+fn a_first_load_under_way() {
+    let mut report = busy();
+    report.replicas[0].load =
+        Some(LoadHealth { tables_done: 3, tables: 9, rows: 120_000, total: 400_123, percent: 29, quiet_s: Some(0.4) });
+    report.engine.pull = Some("bootstrapping".into());
+    report.engine.last_cycle_age_s = Some(140.0);
+    report.engine.next_cycle_s = Some(0.0);
+    let pane = pane(judged(report));
+    for (width, height) in [(80, 24), (120, 30), (200, 60), (60, 16)] {
+        insta::assert_snapshot!(format!("loading_{width}x{height}"), shot(&pane, width, height));
+    }
 }
 
 #[test]

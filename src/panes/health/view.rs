@@ -162,6 +162,9 @@ fn sides(pane: &Health, report: &Report, scene: &mut Scene<'_>, area: Rect) {
     let Some(replica) = report.replicas.first() else { return };
     let runs_ok = report.runs.first().map(|r| r.outcome.as_deref() != Some("failed"));
     let mut engine = parts::engine(&report.engine, pane.engine.as_ref(), runs_ok);
+    if let Some(load) = &replica.load {
+        engine.splice(1..1, load.words().map(|words| (words, Role::Info)));
+    }
     if replica.read_only == Some(true) {
         engine.push(("read-only".to_owned(), Role::Info));
     }

@@ -2,6 +2,7 @@
 
 use super::fixture::{ALLAN, Fixture, count, text};
 use crate::support;
+use robbie_console::health::{self, Known, LoadHealth};
 use robbie_console::postgres::Side;
 use robbie_console::sync::failpoint::{Action, Failpoints};
 use robbie_console::sync::load::{LoadProgress, Portions, Watcher};
@@ -51,6 +52,11 @@ async fn ended(f: &Fixture) -> CycleReport {
     let report = sync::cycle(&f.pair, portioned(Watcher::default())).await.unwrap();
     assert!(report.faults.is_empty(), "{:?}", report.faults);
     report
+}
+
+/// What a person is told of the load, wherever an engine runs.
+async fn told(f: &Fixture) -> Option<LoadHealth> {
+    health::read(&f.pair, Known::default()).await.0.replicas[0].load.clone()
 }
 
 async fn state(f: &Fixture) -> String {
@@ -107,6 +113,15 @@ async fn broken_off_at_every_point_it_goes_on_without_what_is_loaded_while_the_m
         let before = text(&f.replica, "select coalesce(sum(rows), 0) from robbie_sync.load_progress").await;
         let before: u64 = before.parse().unwrap();
         assert_eq!(before > 0, loaded, "{point}");
+        let told_before = told(&f).await.unwrap();
+        assert_eq!(told_before.rows as u64, before, "{point}");
+        let all = point == "load.end";
+        assert!(told_before.total >= CONVERSATIONS + MESSAGES && told_before.tables > 2, "{told_before:?}");
+        assert_eq!(
+            (told_before.tables_done == told_before.tables, told_before.percent == 100),
+            (all, all),
+            "{told_before:?}"
+        );
         // The master may not forget what changes from here on.
         let acked = "select snapshot::text from robbie_sync.node";
         assert_eq!(
@@ -133,6 +148,7 @@ async fn broken_off_at_every_point_it_goes_on_without_what_is_loaded_while_the_m
         assert_eq!((f.differences().await.as_str(), state(&f).await.as_str()), ("", "following"), "{point}");
         assert_eq!(count(&f.replica, "robbie_sync.load_progress").await, 0);
         assert_eq!(count(&f.replica, "robbie_sync.base").await, 0, "{point}");
+        assert_eq!(told(&f).await, None, "{point}");
         assert_eq!(count(&f.replica, "robbie_sync.deferred").await, 0, "{point}");
     }
 }
