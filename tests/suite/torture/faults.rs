@@ -17,7 +17,7 @@ const LOCKING: &str = "take.lock";
 const BEFORE: &str = "take.insert";
 const IN_BETWEEN: Duration = Duration::from_secs(1);
 
-/// Passed only where a replica is filled from big tables: see `sync::load`.
+/// Passed only where a replica is filled from big tables.
 fn of_a_load(point: &str) -> bool {
     point.starts_with("load.")
 }
@@ -74,6 +74,61 @@ async fn whatever_happens_at_any_point_nothing_is_lost_and_nothing_is_done_twice
     }
 }
 
+/// Has a replica that is in step forget all it has, and the master seem to have much more than it has.
+async fn emptied(account: &Account) {
+    account
+        .f
+        .replica
+        .batch_execute(
+            "set robbie_sync.apply = 'on';
+             delete from code_messages; delete from code_conversations;
+             reset robbie_sync.apply;
+             delete from robbie_sync.cursor; delete from robbie_sync.table_state",
+        )
+        .await
+        .unwrap();
+    let root = support::connect(&account.f.test.superuser(Side::Master)).await;
+    root.batch_execute(
+        "analyze code_messages, code_conversations;
+         update pg_class set reltuples = relpages * 100000 where relname in ('code_messages', 'code_conversations')",
+    )
+    .await
+    .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_first_load_that_fails_or_is_killed_at_any_of_its_points_is_gone_on_with() {
+    let seed = seed();
+    let mut draw = Draw::new(seed);
+    let points = POINTS.iter().filter(|p| of_a_load(p));
+    let mut rounds: Vec<_> =
+        points.flat_map(|p| [Action::Error, Action::Panic, Action::Kill].map(|a| (*p, a))).collect();
+    for i in (1..rounds.len()).rev() {
+        rounds.swap(i, draw.below(i as u64 + 1) as usize);
+    }
+    rounds.truncate(size(4, rounds.len()));
+    let home = support::folder();
+    let mut account = Account::new(Fixture::new().await).await;
+    for (round, (point, action)) in rounds.into_iter().enumerate() {
+        let context = format!("seed {seed}, round {round}: {action:?} at {point}");
+        account.write_here(&mut draw, 12).await;
+        account.settle(Duration::from_secs(30), &context).await;
+        emptied(&account).await;
+        account.write_there(&mut draw, 4).await;
+        if action == Action::Kill {
+            killed(&mut account, home.path(), point, &context).await;
+        } else {
+            failed(&mut account, &mut draw, point, action, &context).await;
+        }
+        let state = "robbie_sync.cursor where state = 'bootstrapping'";
+        assert_eq!(count(&account.f.replica, state).await, 1, "{context}");
+        account.write_there(&mut draw, 4).await;
+        account.settle(Duration::from_secs(30), &context).await;
+        account.audit(&context).await;
+        assert_eq!(count(&account.f.replica, state).await, 0, "{context}");
+    }
+}
+
 /// A cycle in this process, while both sides go on writing.
 async fn failed(account: &mut Account, draw: &mut Draw, point: &str, action: Action, context: &str) {
     let points = Failpoints::default();
@@ -92,7 +147,9 @@ async fn failed(account: &mut Account, draw: &mut Draw, point: &str, action: Act
         }
         account.edit_shared(true).await;
     }
-    account.write_here(draw, 3).await;
+    if !of_a_load(point) {
+        account.write_here(draw, 3).await;
+    }
     account.write_there(draw, 2).await;
     let ended = cycle.await;
     assert!(points.fired(), "{context}: not reached");
