@@ -106,7 +106,7 @@ async fn a_first_load_that_fails_or_is_killed_at_any_of_its_points_is_gone_on_wi
     for i in (1..rounds.len()).rev() {
         rounds.swap(i, draw.below(i as u64 + 1) as usize);
     }
-    rounds.truncate(size(4, rounds.len()));
+    rounds.truncate(size(2, rounds.len()));
     let home = support::folder();
     let mut account = Account::new(Fixture::new().await).await;
     for (round, (point, action)) in rounds.into_iter().enumerate() {
