@@ -179,7 +179,8 @@ CREATE OR REPLACE FUNCTION robbie_sync.settle(
     messages text[], details text[], objects text[], blocked_ons text[], blocked_bys uuid[], pks text[], durations double precision[]
 ) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
-    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET plan_cache_mode = force_custom_plan AS $$
+    SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET plan_cache_mode = force_custom_plan
+    SET lock_timeout = '200ms' AS $$
 DECLARE
     kept bigint;
     now_at timestamptz := clock_timestamp();

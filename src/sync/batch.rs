@@ -77,11 +77,11 @@ pub struct Sender {
 pub struct Answer {
     /// For the caller.
     pub outcome: EntryOutcome,
-    blocked_on: Option<String>,
-    blocked_by: Option<Uuid>,
-    pk: Option<String>,
-    ms: Option<f64>,
-    version: Option<String>,
+    pub(super) blocked_on: Option<String>,
+    pub(super) blocked_by: Option<Uuid>,
+    pub(super) pk: Option<String>,
+    pub(super) ms: Option<f64>,
+    pub(super) version: Option<String>,
 }
 
 /// What this replica says of itself with a push.
@@ -321,54 +321,6 @@ pub async fn depths(master: &Client, entries: &[Entry]) -> Result<HashMap<String
         .await
         .map_err(on_master)?;
     Ok(rows.iter().map(|r| (r.get(0), r.get(1))).collect())
-}
-
-/// Notes on the replica what became of a batch: exactly the entries that were answered for; and the nonce that the master is
-/// known to have taken.
-pub async fn settle(
-    replica: &Client,
-    answers: &[Answer],
-    sender: &Sender,
-    confirmed: Option<Uuid>,
-) -> Result<(), Fault> {
-    reach!("settle.before");
-    let ids: Vec<Uuid> = answers.iter().map(|a| a.outcome.id).collect();
-    let versions: Vec<Option<&str>> = answers.iter().map(|a| a.version.as_deref()).collect();
-    let verdicts: Vec<&str> = answers.iter().map(|a| a.outcome.verdict.name()).collect();
-    let outcomes: Vec<&str> = answers.iter().map(|a| a.outcome.outcome.name()).collect();
-    let states: Vec<Option<&str>> = answers.iter().map(|a| a.outcome.sqlstate.as_deref()).collect();
-    let messages: Vec<Option<&str>> = answers.iter().map(|a| a.outcome.message.as_deref()).collect();
-    let details: Vec<Option<&str>> = answers.iter().map(|a| a.outcome.detail.as_deref()).collect();
-    let objects: Vec<Option<&str>> = answers.iter().map(|a| a.outcome.object.as_deref()).collect();
-    let blocked_on: Vec<Option<&str>> = answers.iter().map(|a| a.blocked_on.as_deref()).collect();
-    let blocked_by: Vec<Option<Uuid>> = answers.iter().map(|a| a.blocked_by).collect();
-    let pks: Vec<Option<&str>> = answers.iter().map(|a| a.pk.as_deref()).collect();
-    let durations: Vec<Option<f64>> = answers.iter().map(|a| a.ms).collect();
-    replica
-        .execute(
-            "SELECT robbie_sync.settle($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
-            &[
-                &sender.run,
-                &sender.actor,
-                &confirmed,
-                &ids,
-                &versions,
-                &verdicts,
-                &outcomes,
-                &states,
-                &messages,
-                &details,
-                &objects,
-                &blocked_on,
-                &blocked_by,
-                &pks,
-                &durations,
-            ],
-        )
-        .await
-        .map_err(on_replica)?;
-    reach!("settle.after");
-    Ok(())
 }
 
 /// Gives back what an earlier version left under way.

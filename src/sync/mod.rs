@@ -46,6 +46,7 @@ mod replay;
 pub mod report;
 mod schedule;
 mod session;
+mod settle;
 mod side;
 mod stage;
 mod statements;

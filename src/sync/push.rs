@@ -9,6 +9,7 @@ use super::chain::Chains;
 use super::lossy::JsonNulls;
 use super::report::{Outcome, PushReport};
 use super::session::Sessions;
+use super::settle;
 use crate::postgres::Fault;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -35,7 +36,8 @@ pub async fn drain(s: &mut Sessions, run: Uuid, actor: &str, report: &mut PushRe
     // One nonce for all batches of a drain: the one before is not noted yet when the next one is sent.
     sender.fresh = sender.nonces.last().copied().flatten();
     let json_nulls = JsonNulls::of(&s.replica).await?;
-    let mut drain = Drain { sender, most: FIRST, confirmed: None, chains: Chains::default(), json_nulls };
+    let mut drain =
+        Drain { sender, most: FIRST, confirmed: None, chains: Chains::default(), json_nulls, left: HashSet::new() };
     let mut next = first;
     // What was settled may have freed entries that stand before: they are gone through again.
     while !next.is_empty() {
@@ -57,6 +59,8 @@ struct Drain {
     confirmed: Option<Uuid>,
     chains: Chains,
     json_nulls: JsonNulls,
+    /// What could not be noted, because somebody here had it locked: not sent again in this drain.
+    left: HashSet<Uuid>,
 }
 
 impl Drain {
@@ -64,6 +68,7 @@ impl Drain {
     async fn pass(&mut self, s: &mut Sessions, mut current: Vec<Entry>, report: &mut PushReport) -> Result<(), Fault> {
         let mut answered: Vec<Answer> = vec![];
         while let (Some(start), Some(end)) = (current.first().map(|e| e.seq), current.last().map(|e| e.seq)) {
+            current.retain(|e| !self.left.contains(&e.id));
             let (taken, refused) = self.json_nulls.take_out(&s.replica, &mut current).await?;
             self.chains.remember(&taken, &HashSet::new());
             self.chains.hold_back(&mut current);
@@ -73,7 +78,8 @@ impl Drain {
                 timed(self.send(&mut s.master, &current)),
                 self.note_and_read(&s.replica, &answered, end),
             );
-            let following = following?;
+            let (following, left) = following?;
+            self.left.extend(left);
             match applied {
                 Ok(mut answers) => {
                     self.confirmed = if current.is_empty() { self.confirmed } else { self.sender.fresh };
@@ -99,7 +105,8 @@ impl Drain {
                 Err(fault) => return Err(fault),
             }
         }
-        batch::settle(&s.replica, &answered, &self.sender, self.confirmed).await
+        self.left.extend(settle::settle(&s.replica, &answered, &self.sender, self.confirmed).await?);
+        Ok(())
     }
 
     /// Has the master apply a batch, unless nothing of it is left.
@@ -111,11 +118,17 @@ impl Drain {
     }
 
     /// What the replica does while the master applies a batch: notes the one before, and reads the one after.
-    async fn note_and_read(&self, replica: &Client, answered: &[Answer], after: i64) -> Result<Vec<Entry>, Fault> {
-        if !answered.is_empty() {
-            batch::settle(replica, answered, &self.sender, self.confirmed).await?;
-        }
-        batch::claim(replica, after, self.most, None).await
+    async fn note_and_read(
+        &self,
+        replica: &Client,
+        answered: &[Answer],
+        after: i64,
+    ) -> Result<(Vec<Entry>, Vec<Uuid>), Fault> {
+        let left = match answered {
+            [] => vec![],
+            _ => settle::settle(replica, answered, &self.sender, self.confirmed).await?,
+        };
+        Ok((batch::claim(replica, after, self.most, None).await?, left))
     }
 }
 

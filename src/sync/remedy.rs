@@ -20,7 +20,9 @@ pub fn of(verdict: Verdict, outcome: Outcome, sqlstate: Option<&str>, object: Op
             "compare both images; replay with force to apply it all the same, or discard it".into()
         }
         Verdict::WaitsForParent => {
-            "send the missing parent first, or restore it on the master; the entry then goes by itself".into()
+            "send the missing parent first, or restore it on the master; the entry then goes by itself. Two new rows that point at each \
+             other wait for ever: take the reference out of one payload (null), and queue an UPDATE that sets it"
+                .into()
         }
         Verdict::WaitsForChain => "settle the earlier entry of the same row; this one then goes by itself".into(),
         Verdict::LacksKey => format!("add {object} to the payload: adopt the key of the matching row of the replica"),

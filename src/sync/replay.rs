@@ -5,6 +5,7 @@ use super::chain::Chains;
 use super::plan::{self, Step};
 use super::report::{EntryOutcome, Mode, Outcome, ReplayOptions};
 use super::session::Sessions;
+use super::settle;
 use super::side::on_replica;
 use crate::postgres::{Fault, Pair};
 use crate::queue::Verdict;
@@ -79,7 +80,7 @@ async fn send(
         match batch::apply(&mut s.master, chunk, &sender, options.mode == Mode::Apply, true).await {
             Ok(answers) => {
                 if options.mode == Mode::Apply {
-                    batch::settle(&s.replica, &answers, &sender, None).await?;
+                    settle::settle(&s.replica, &answers, &sender, None).await?;
                 }
                 return Ok(answers.into_iter().map(|a| a.outcome).collect());
             }

@@ -5,6 +5,7 @@ use super::safety::until;
 use crate::support;
 use robbie_console::postgres::{Fault, Side};
 use robbie_console::sync::{self, CycleOptions, CycleReport};
+use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -180,4 +181,31 @@ async fn a_missing_privilege_on_one_table_stops_its_entries_and_no_others() {
     f.cycle().await;
     assert_eq!(count(&f.master, "code_messages").await, 40);
     assert_eq!(count(&f.replica, "pending_sync where synced_at is null").await, 0);
+}
+
+#[rstest::rstest]
+#[case::entry("select from pending_sync where data ->> 'content' = 'message 20' for update")]
+#[case::edit(
+    "update pending_sync set data = data || '{\"role\": \"assistant\"}' where data ->> 'content' = 'message 20'"
+)]
+#[case::row("update code_messages set role = 'assistant' where content = 'message 20'")]
+#[tokio::test]
+async fn an_entry_that_somebody_here_has_locked_is_noted_later_and_the_others_now(#[case] lock: &str) {
+    let f = waiting().await;
+    let somebody = support::connect(&f.test.replica).await;
+    somebody.batch_execute(&format!("begin; {lock}")).await.unwrap();
+    let began = Instant::now();
+    let _ = cycle(&f).await;
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+    let open = "select string_agg(data ->> 'content', ' ') from pending_sync where synced_at is null";
+    assert_eq!(text(&f.replica, open).await, "message 20");
+    assert_eq!(count(&f.master, "code_messages").await, 40);
+    somebody.batch_execute("rollback").await.unwrap();
+    f.replica
+        .batch_execute("update robbie_sync.entry set next_attempt_at = now() where state = 'ready'")
+        .await
+        .unwrap();
+    at_rest(&f).await;
+    assert_eq!(count(&f.replica, "robbie_sync.base").await, 0);
+    assert_eq!(count(&f.replica, BLAMED).await, 0);
 }
