@@ -5,7 +5,9 @@ use crate::bed::{Bed, Two, close, connect};
 use crate::figure::{Limit, Samples, compared};
 use crate::rows::{self, CONVERSATIONS};
 use robbie_console::postgres::Target;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 /// One turn of one writer.
@@ -58,23 +60,30 @@ async fn measure(
     compared(&measure, "tx/s", &captured, ("no capture", &plain), limit);
 }
 
-/// Transactions per second of so many writers.
+/// Transactions per second of so many writers. Each has written once before the clock starts: what a session prepares at its first
+/// write is no part of the rate.
 pub async fn write(master: &Target, statement: &'static str, writers: u64) -> f64 {
     let mut all = JoinSet::new();
+    let ready = Arc::new(Barrier::new(writers as usize));
     for writer in 0..writers {
         let client = connect(master).await;
         let prepared = client.prepare(statement).await.unwrap();
+        let ready = Arc::clone(&ready);
         all.spawn(async move {
-            let (began, mut written) = (Instant::now(), 0_u64);
-            while began.elapsed() < SLICE {
+            let (mut began, mut written) = (Instant::now(), 0_u64);
+            while written == 0 || began.elapsed() < SLICE {
                 // Any number will do; a writer's own, so that two of them seldom meet in one row.
                 let n = (written * 7919 + writer * 104_729) % ROWS;
                 let n = if statement == INSERT { n % CONVERSATIONS } else { n + 1 };
                 let (first, second) = if statement == INSERT { (n, written) } else { (written, n) };
                 client.execute(&prepared, &[&(first as i64), &(second as i64)]).await.unwrap();
+                if written == 0 {
+                    ready.wait().await;
+                    began = Instant::now();
+                }
                 written += 1;
             }
-            written
+            written - 1
         });
     }
     all.join_all().await.into_iter().sum::<u64>() as f64 / SLICE.as_secs_f64()

@@ -84,7 +84,7 @@ async fn once(
     for staged in &plan.staged {
         upsert(&t, planner, plan, staged, manner, rest_triggers.is_some(), report).await?;
     }
-    if rest_triggers.is_none() {
+    if rest_triggers.is_none() && others_write(&t, plan).await? {
         // Triggers of the application ran; where one of them wrote into a row that was taken, the master's values stand.
         for staged in &plan.staged {
             if let Some(statement) = Statements::new(staged).update(false, true) {
@@ -110,6 +110,28 @@ async fn once(
     t.commit().await.map_err(on_replica)?;
     reach!("take.committed");
     Ok(true)
+}
+
+/// Whether taking rows runs anything that may write into them: a trigger that is not ours (ours stand aside), a rule, or a foreign
+/// key that passes changes on.
+async fn others_write(t: &Transaction<'_>, plan: &Plan<'_>) -> Result<bool, Fault> {
+    let names: Vec<&str> = plan.staged.iter().map(|s| s.table.name.as_str()).collect();
+    let found = t
+        .query_one(
+            "SELECT EXISTS (
+                 SELECT 1 FROM pg_class c
+                 CROSS JOIN LATERAL (SELECT c.oid UNION SELECT p.relid FROM pg_partition_tree(c.oid) p) r(oid)
+                 WHERE c.relnamespace = 'public'::regnamespace AND c.relname = ANY ($1) AND (
+                     EXISTS (SELECT 1 FROM pg_rewrite w WHERE w.ev_class = r.oid)
+                     OR EXISTS (
+                         SELECT 1 FROM pg_trigger g JOIN pg_proc f ON f.oid = g.tgfoid
+                         WHERE g.tgrelid = r.oid AND g.tgenabled <> 'D' AND CASE WHEN g.tgisinternal
+                             THEN f.proname ~ '^RI_FKey_(cascade|setnull|setdefault)_upd$'
+                             ELSE f.pronamespace <> 'robbie_sync'::regnamespace END)))",
+            &[&names],
+        )
+        .await;
+    Ok(found.map_err(on_replica)?.get(0))
 }
 
 async fn upsert(
