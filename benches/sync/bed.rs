@@ -129,6 +129,10 @@ impl Bed {
     pub fn processes(&self, side: Side) -> Vec<u32> {
         Cluster::of(self.servers.home(), side).processes()
     }
+    /// Seconds of processor that both servers and the bench, which is the engine, have used.
+    pub fn cpu(&self) -> f64 {
+        cpu(&self.processes(Side::Master)) + cpu(&self.processes(Side::Replica)) + cpu(&[std::process::id()])
+    }
 }
 
 /// The file of a server's socket.
@@ -171,4 +175,18 @@ pub async fn close(client: Client) {
 pub async fn count(client: &Client, from: &str) -> u64 {
     let row = client.query_one(&format!("SELECT count(*) FROM {from}"), &[]).await.unwrap();
     row.get::<_, i64>(0) as u64
+}
+
+/// Seconds of processor that these processes and their ended children have used.
+pub fn cpu(processes: &[u32]) -> f64 {
+    let ticks: u64 = processes
+        .iter()
+        .filter_map(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok())
+        .map(|stat| {
+            // Behind the name, which may hold anything: user, system, children's user, children's system.
+            let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ').skip(11).take(4);
+            fields.filter_map(|f| f.parse::<u64>().ok()).sum::<u64>()
+        })
+        .sum();
+    ticks as f64 / 100.0
 }

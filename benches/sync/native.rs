@@ -40,15 +40,15 @@ impl Subscription {
             .unwrap();
         Self { publisher, subscriber }
     }
-    /// Lets it run until `arrived` (a condition on the target) holds, and says how long that took.
-    pub async fn catch_up(&self, arrived: &str) -> Duration {
+    /// Lets it run until `arrived` (a condition on the target) holds, and says how long that took, and how much processor.
+    pub async fn catch_up(&self, bed: &Bed, arrived: &str) -> (Duration, f64) {
         let arrived = self.subscriber.prepare(&format!("SELECT {arrived}")).await.unwrap();
-        let began = Instant::now();
+        let (began, before) = (Instant::now(), bed.cpu());
         self.subscriber.batch_execute("ALTER SUBSCRIPTION bench ENABLE").await.unwrap();
         while !self.subscriber.query_one(&arrived, &[]).await.unwrap().get::<_, bool>(0) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let took = began.elapsed();
+        let took = (began.elapsed(), bed.cpu() - before);
         // What was confirmed last is confirmed before it stops: the next turn sends nothing twice.
         let confirmed = "SELECT coalesce(bool_and(replay_lsn >= $1::text::pg_lsn), false) FROM pg_stat_replication WHERE application_name = 'bench'";
         let now = self.publisher.query_one("SELECT pg_current_wal_flush_lsn()::text", &[]).await.unwrap();

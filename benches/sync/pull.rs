@@ -24,9 +24,24 @@ struct Ways {
 /// What one sort of change came to.
 #[derive(Default)]
 struct Rates {
-    engine: Samples,
-    limit: Samples,
-    native: Samples,
+    engine: Way,
+    limit: Way,
+    native: Way,
+}
+
+/// What one way came to: rows per second, and per second of processor, which says more where others use the machine.
+#[derive(Default)]
+struct Way {
+    rate: Samples,
+    cheapness: Samples,
+}
+
+impl Way {
+    fn add(&mut self, name: &str, rows: u64, took: Duration, cpu: f64) {
+        eprintln!("{name} {:.2} s, processor {cpu:.2} s", took.as_secs_f64());
+        self.rate.add_rate(rows, took);
+        self.cheapness.add(rows as f64 / cpu);
+    }
 }
 
 /// Measures updates, inserts and deletes.
@@ -73,8 +88,11 @@ pub async fn run(bed: &Bed, wanted: &Wanted) {
     ] {
         let measure = format!("pull, {what}");
         let one = if what == "deletes" { "COPY and delete" } else { "COPY and upsert" };
-        compared(&measure, "rows/s", &rates.engine, (one, &rates.limit), least.0);
-        compared(&measure, "rows/s", &rates.engine, ("logical replication", &rates.native), least.1);
+        for (name, way, least) in [(one, &rates.limit, least.0), ("logical replication", &rates.native, least.1)] {
+            let (engine, spent) = (&rates.engine, format!("{measure}, processor"));
+            compared(&measure, "rows/s", &engine.rate, (name, &way.rate), least);
+            compared(&spent, "rows per CPU second", &engine.cheapness, (name, &way.cheapness), Limit::None);
+        }
     }
     ways.end(bed).await;
 }
@@ -104,21 +122,20 @@ impl Ways {
         for target in [&self.two.master, &self.two.replica, &self.limit, &self.subscribed] {
             bed.settle(target).await;
         }
+        let before = bed.cpu();
         let (report, took) = pulled(&self.two).await;
+        rates.engine.add("engine", rows, took, bed.cpu() - before);
         // The messages, and the conversations whose statistics moved with them.
         assert!(report.written() >= rows && report.deferred == 0 && !report.full, "{report:?}");
-        eprintln!("engine {:.2} s", took.as_secs_f64());
-        rates.engine.add_rate(rows, took);
 
         let text = copy::text(master, text).await;
         let limit = connect(&self.limit).await;
+        let before = bed.cpu();
         let took = if deletes { copy::delete(&limit, text).await } else { copy::upsert(&limit, text).await };
-        eprintln!("COPY {:.2} s", took.as_secs_f64());
-        rates.limit.add_rate(rows, took);
+        rates.limit.add("COPY", rows, took, bed.cpu() - before);
 
-        let took = self.native.catch_up(arrived).await;
-        eprintln!("logical replication {:.2} s", took.as_secs_f64());
-        rates.native.add_rate(rows, took);
+        let (took, cpu) = self.native.catch_up(bed, arrived).await;
+        rates.native.add("logical replication", rows, took, cpu);
         self.check(master).await;
     }
     /// All four have the same rows.

@@ -3,7 +3,7 @@
 //! Everything runs on one machine, so the replicas' own work takes from the same cores as the master's; what the master
 //! spends stands by itself.
 
-use crate::bed::{Bed, Two, connect, count};
+use crate::bed::{cpu, Bed, Two, connect, count};
 use crate::figure::{Samples, short};
 use crate::rows::{self, CONVERSATIONS};
 use robbie_console::postgres::{Pair, Side, Target};
@@ -156,18 +156,4 @@ async fn resting(bed: &Bed, first: &Two, replicas: &[Target]) {
     for engine in engines {
         engine.stop().await;
     }
-}
-
-/// Seconds of processor that these processes and their ended children have used.
-fn cpu(processes: &[u32]) -> f64 {
-    let ticks: u64 = processes
-        .iter()
-        .filter_map(|pid| std::fs::read_to_string(format!("/proc/{pid}/stat")).ok())
-        .map(|stat| {
-            // Behind the name, which may hold anything: user, system, children's user, children's system.
-            let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ').skip(11).take(4);
-            fields.filter_map(|f| f.parse::<u64>().ok()).sum::<u64>()
-        })
-        .sum();
-    ticks as f64 / 100.0
 }
