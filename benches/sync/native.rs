@@ -40,7 +40,7 @@ impl Subscription {
             .unwrap();
         Self { publisher, subscriber }
     }
-    /// Lets it run until `arrived` (a condition on the target) holds, and says how long that took, and how much processor.
+    /// Lets it run until `arrived` (a condition on the target) holds and is on disk, and says how long that took, and how much processor.
     pub async fn catch_up(&self, bed: &Bed, arrived: &str) -> (Duration, f64) {
         let arrived = self.subscriber.prepare(&format!("SELECT {arrived}")).await.unwrap();
         let (began, before) = (Instant::now(), bed.cpu());
@@ -48,6 +48,8 @@ impl Subscription {
         while !self.subscriber.query_one(&arrived, &[]).await.unwrap().get::<_, bool>(0) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        // Its commits are not waited for. One that is makes all of them durable, as the engine's pull is when it ends.
+        self.subscriber.batch_execute("SELECT pg_logical_emit_message(true, 'bench', '')").await.unwrap();
         let took = (began.elapsed(), bed.cpu() - before);
         // What was confirmed last is confirmed before it stops: the next turn sends nothing twice.
         let confirmed = "SELECT coalesce(bool_and(replay_lsn >= $1::text::pg_lsn), false) FROM pg_stat_replication WHERE application_name = 'bench'";
