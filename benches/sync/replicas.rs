@@ -3,7 +3,7 @@
 //! Everything runs on one machine, so the replicas' own work takes from the same cores as the master's; what the master
 //! spends stands by itself.
 
-use crate::bed::{cpu, Bed, Two, connect, count};
+use crate::bed::{Bed, Two, connect, count, cpu};
 use crate::figure::{Samples, short};
 use crate::rows::{self, CONVERSATIONS};
 use robbie_console::postgres::{Pair, Side, Target};
