@@ -7,6 +7,7 @@ use super::side::{on_master, on_replica};
 use crate::postgres::{Fault, Kind, Side};
 use crate::queue::Verdict;
 use std::collections::HashMap;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
@@ -14,6 +15,11 @@ use uuid::Uuid;
 const BYTES: i64 = 16 << 20;
 /// Locks on the master are waited for this long, so that one locked row delays its own entry and no other for long.
 const LIMITS: &str = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '60s'; SET LOCAL idle_in_transaction_session_timeout = '15s'";
+/// The call that applies a batch. Its types are given, so that it is not described by the server first.
+const PUSH: &str =
+    "SELECT r.entry_id, r.verdict, r.outcome, r.sqlstate, r.message, r.detail, r.object, r.blocked_on, r.blocked_by,
+        r.pk::text, CASE WHEN $19 THEN r.before_image::text END, CASE WHEN $19 THEN r.after_image::text END, r.ms
+    FROM robbie_sync.push($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) r";
 /// A dry run disturbs nobody for longer than this.
 const DRY_LIMITS: &str = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '5s'";
 
@@ -196,10 +202,22 @@ pub async fn apply(
     keep: bool,
     images: bool,
 ) -> Result<Vec<Answer>, Fault> {
-    reach!("send.before");
     let depth = depths(master, entries).await?;
+    apply_in_order(master, entries, &depth, sender, keep, images).await
+}
+
+/// As [`apply`], where it is known how far the tables are from those that point at nothing ([`depths`]). Three round trips.
+pub async fn apply_in_order(
+    master: &mut Client,
+    entries: &[Entry],
+    depth: &HashMap<String, i64>,
+    sender: &Sender,
+    keep: bool,
+    images: bool,
+) -> Result<Vec<Answer>, Fault> {
+    reach!("send.before");
     let steps: Vec<Step<'_>> = entries.iter().map(Entry::step).collect();
-    let planned: Vec<&Entry> = plan::order(&steps, &depth).into_iter().map(|i| &entries[i]).collect();
+    let planned: Vec<&Entry> = plan::order(&steps, depth).into_iter().map(|i| &entries[i]).collect();
     let ids: Vec<Uuid> = planned.iter().map(|e| e.id).collect();
     let seqs: Vec<i64> = planned.iter().map(|e| e.seq).collect();
     let tables: Vec<&str> = planned.iter().map(|e| e.table.as_str()).collect();
@@ -211,38 +229,33 @@ pub async fn apply(
     let waits: Vec<Option<Uuid>> = planned.iter().map(|e| e.waits).collect();
 
     let transaction = master.transaction().await.map_err(on_master)?;
-    transaction.batch_execute(if keep { LIMITS } else { DRY_LIMITS }).await.map_err(on_master)?;
     reach!("apply.before");
-    let rows = transaction
-        .query(
-            "SELECT r.entry_id, r.verdict, r.outcome, r.sqlstate, r.message, r.detail, r.object, r.blocked_on, r.blocked_by,
-                    r.pk::text, CASE WHEN $19 THEN r.before_image::text END, CASE WHEN $19 THEN r.after_image::text END, r.ms
-             FROM robbie_sync.push($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-                                   $17, $18) r",
-            &[
-                &sender.node,
-                &sender.name,
-                &sender.nonces,
-                &sender.fresh,
-                &sender.acked,
-                &sender.run,
-                &sender.actor,
-                &sender.reason,
-                &sender.force,
-                &ids,
-                &seqs,
-                &tables,
-                &ops,
-                &pks,
-                &payloads,
-                &bases,
-                &seen,
-                &waits,
-                &images,
-            ],
-        )
-        .await
-        .map_err(on_master)?;
+    // Sent together: where the limits are refused the rest is too.
+    let limits = transaction.batch_execute(if keep { LIMITS } else { DRY_LIMITS });
+    let parameters: [(&(dyn ToSql + Sync), Type); 19] = [
+        (&sender.node, Type::UUID),
+        (&sender.name, Type::TEXT),
+        (&sender.nonces, Type::UUID_ARRAY),
+        (&sender.fresh, Type::UUID),
+        (&sender.acked, Type::INT8),
+        (&sender.run, Type::UUID),
+        (&sender.actor, Type::TEXT),
+        (&sender.reason, Type::TEXT),
+        (&sender.force, Type::BOOL),
+        (&ids, Type::UUID_ARRAY),
+        (&seqs, Type::INT8_ARRAY),
+        (&tables, Type::TEXT_ARRAY),
+        (&ops, Type::TEXT_ARRAY),
+        (&pks, Type::TEXT_ARRAY),
+        (&payloads, Type::TEXT_ARRAY),
+        (&bases, Type::TEXT_ARRAY),
+        (&seen, Type::TEXT_ARRAY),
+        (&waits, Type::UUID_ARRAY),
+        (&images, Type::BOOL),
+    ];
+    let (limits, rows) = tokio::join!(limits, transaction.query_typed(PUSH, &parameters));
+    limits.map_err(on_master)?;
+    let rows = rows.map_err(on_master)?;
     let mut answers: Vec<Answer> = rows.iter().map(answer).collect::<Result<_, _>>()?;
     if answers.len() != entries.len() {
         let told =
@@ -300,7 +313,11 @@ fn answer(row: &Row) -> Result<Answer, Fault> {
 
 /// How far each table of a batch is from the tables that point at nothing.
 pub async fn depths(master: &Client, entries: &[Entry]) -> Result<HashMap<String, i64>, Fault> {
-    let mut names: Vec<&str> = entries.iter().map(|e| e.table.as_str()).collect();
+    depths_of(master, entries.iter().map(|e| e.table.as_str()).collect()).await
+}
+
+/// How far each of these tables is from those that point at nothing.
+pub async fn depths_of(master: &Client, mut names: Vec<&str>) -> Result<HashMap<String, i64>, Fault> {
     names.sort_unstable();
     names.dedup();
     let rows = master

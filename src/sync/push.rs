@@ -11,7 +11,7 @@ use super::report::{Outcome, PushReport};
 use super::session::Sessions;
 use super::settle;
 use crate::postgres::Fault;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 use uuid::Uuid;
@@ -36,8 +36,15 @@ pub async fn drain(s: &mut Sessions, run: Uuid, actor: &str, report: &mut PushRe
     // One nonce for all batches of a drain: the one before is not noted yet when the next one is sent.
     sender.fresh = sender.nonces.last().copied().flatten();
     let json_nulls = JsonNulls::of(&s.replica).await?;
-    let mut drain =
-        Drain { sender, most: FIRST, confirmed: None, chains: Chains::default(), json_nulls, left: HashSet::new() };
+    let mut drain = Drain {
+        sender,
+        most: FIRST,
+        confirmed: None,
+        depth: HashMap::new(),
+        chains: Chains::default(),
+        json_nulls,
+        left: HashSet::new(),
+    };
     let mut next = first;
     // What was settled may have freed entries that stand before: they are gone through again.
     while !next.is_empty() {
@@ -57,6 +64,8 @@ struct Drain {
     most: i32,
     /// The nonce, once the master has taken it.
     confirmed: Option<Uuid>,
+    /// How deep each table lies that an entry was of.
+    depth: HashMap<String, i64>,
     chains: Chains,
     json_nulls: JsonNulls,
     /// What could not be noted, because somebody here had it locked: not sent again in this drain.
@@ -72,6 +81,7 @@ impl Drain {
             let (taken, refused) = self.json_nulls.take_out(&s.replica, &mut current).await?;
             self.chains.remember(&taken, &HashSet::new());
             self.chains.hold_back(&mut current);
+            self.look_at_tables(&s.master, &current).await?;
             // Nothing is known of a batch that fails: it is due again at once, in its old order, and no failure is counted. How
             // soon the master is asked again is the schedule's affair.
             let ((applied, took), following) = tokio::join!(
@@ -114,7 +124,16 @@ impl Drain {
         if entries.is_empty() {
             return Ok(vec![]);
         }
-        batch::apply(master, entries, &self.sender, true, false).await
+        batch::apply_in_order(master, entries, &self.depth, &self.sender, true, false).await
+    }
+
+    /// Finds out in which order the tables come, where there is one that was not met before.
+    async fn look_at_tables(&mut self, master: &Client, entries: &[Entry]) -> Result<(), Fault> {
+        if entries.iter().any(|e| !self.depth.contains_key(&e.table)) {
+            let known = self.depth.keys().chain(entries.iter().map(|e| &e.table)).map(String::as_str).collect();
+            self.depth = batch::depths_of(master, known).await?;
+        }
+        Ok(())
     }
 
     /// What the replica does while the master applies a batch: notes the one before, and reads the one after.
