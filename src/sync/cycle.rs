@@ -27,7 +27,9 @@ pub async fn cycle(pair: &Pair, options: CycleOptions) -> Result<CycleReport, Fa
     };
     lock.beat().await?;
     let mut worker = Worker::new(pair.clone(), &lock);
-    Box::pin(worker.cycle(&options)).await
+    let done = Box::pin(worker.cycle(&options)).await;
+    lock.release().await;
+    done
 }
 
 /// What runs cycles one after the other and keeps its sessions between them. Its owner holds the engine lock.

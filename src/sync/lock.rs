@@ -48,6 +48,13 @@ impl EngineLock {
         let holder = holding(&client).await?;
         Ok(Asked::Taken(holder.unwrap_or_else(|| "an engine that just left".to_owned())))
     }
+    /// Gives it back at once; else the server does, some time after the connection is gone.
+    pub async fn release(self) {
+        let given_back = self.client.execute("SELECT pg_advisory_unlock($1, $2)", &[&KEY.0, &KEY.1]);
+        if let Ok(Err(error)) = timeout(ANSWER, given_back).await {
+            tracing::debug!(%error, "the engine's lock goes with its connection");
+        }
+    }
     /// Shows that the engine lives: others see when its session last ran a statement. Fails when the lock is lost.
     pub async fn beat(&self) -> Result<(), Fault> {
         match timeout(ANSWER, self.client.batch_execute("SELECT 'cycle'")).await {
