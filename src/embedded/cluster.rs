@@ -182,6 +182,18 @@ impl Cluster {
     /// Starts the server and waits until it lets people in. The lock must be held, the folder of the sockets be there,
     /// and the server not running.
     pub fn start(&self, installation: &Installation, fsync: bool) -> Result<Child, Fault> {
+        let since = Instant::now();
+        loop {
+            match self.start_once(installation, fsync) {
+                // A killed process gives its memory back a little after it is gone from the list of processes.
+                Err(_) if since.elapsed() < GONE && self.last_words().contains("shared memory block") => {
+                    std::thread::sleep(20 * TICK);
+                }
+                started => return started,
+            }
+        }
+    }
+    fn start_once(&self, installation: &Installation, fsync: bool) -> Result<Child, Fault> {
         self.clear_remains()?;
         let log = self.home.log(self.side);
         let output = folders::fresh_log(&log)?;

@@ -1,6 +1,7 @@
 //! The servers of the suite, and homes of their own for tests of the servers.
 
 use robbie_console::embedded::{self, Home, Installation, Options, Servers};
+use robbie_console::postgres::Side;
 use robbie_console::settings::{self, Environment};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -35,6 +36,18 @@ pub fn servers() -> &'static Servers {
             .unwrap()
             .unwrap_or_else(|fault| panic!("{fault}\n{}", fault.remedy.as_deref().unwrap_or_default()))
     })
+}
+
+/// The last lines in which a server of the suite told of an end: its own, or a session's.
+pub fn last_words(most: usize) -> String {
+    let home = servers().home();
+    let said = [Side::Master, Side::Replica].map(|side| {
+        let log = std::fs::read_to_string(home.log(side)).unwrap_or_default();
+        let ends = |l: &&str| ["FATAL:", "PANIC:", "terminat", "signal"].iter().any(|word| l.contains(word));
+        let lines: Vec<&str> = log.lines().filter(ends).collect();
+        format!("{side}:\n{}", lines[lines.len().saturating_sub(most)..].join("\n"))
+    });
+    said.join("\n")
 }
 
 /// The program under test in a home of its own, with nothing of the caller's environment that it would obey.

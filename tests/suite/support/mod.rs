@@ -25,4 +25,4 @@ mod home;
 pub mod proxy;
 
 pub use database::{TestPair, bare_pair, connect, pair, pair_on};
-pub use home::{Folder, command, folder, home_in, robbie, servers, user_home};
+pub use home::{Folder, command, folder, home_in, last_words, robbie, servers, user_home};

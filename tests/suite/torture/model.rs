@@ -6,6 +6,7 @@ use super::checks;
 use super::steps::{self, Edit, Step, What};
 use super::world::{self, Image, Key, Noted, Row, Table, World};
 use super::{Draw, seed, size};
+use crate::support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use uuid::Uuid;
@@ -291,6 +292,8 @@ async fn sequences(seed: u64, sites: usize, from: u64, to: u64) {
         };
         if let Err(why) = done {
             eprintln!("ROBBIE_SEED={seed}, sequence {run} with {sites} replicas: {why}");
+            // The servers are gone with the test, and what they said of it with them.
+            eprintln!("{}", support::last_words(40));
             let (kept, shown) = smallest(&steps, sites, &why).await;
             let list: Vec<String> = kept.iter().map(|s| format!("  {:2} {:?}", s.no, s.what)).collect();
             panic!(
