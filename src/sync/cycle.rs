@@ -292,7 +292,10 @@ async fn written(
     if !report.is_idle() && !sessions.replica.is_closed() {
         match record(sessions, run, actor, report).await {
             Ok(written) => report.run_id = written,
-            Err(other) => drop(fault.get_or_insert(other)),
+            Err(other) => {
+                report.faults.push(other.told());
+                fault.get_or_insert(other);
+            }
         }
     }
     fault
