@@ -63,7 +63,8 @@ BEGIN
         ), sized AS (
             SELECT d.*, p.data, p.xmin::text AS row_version, row_number() OVER (ORDER BY d.seq) AS place, sum(
                 -- Small values are stored as they are; only of large ones is the text that long.
-                CASE WHEN pg_column_size(p.data) < 1000 THEN 1000 ELSE octet_length(p.data::text) END) OVER (ORDER BY d.seq) AS total
+                CASE WHEN pg_column_size(p.data) < 1000 THEN 1000 ELSE octet_length(p.data::text) END) OVER (ORDER BY d.seq) AS total,
+                count(*) FILTER (WHERE d.sqlstate = '57014') OVER (ORDER BY d.seq) AS slow
             FROM due d JOIN public.pending_sync p ON p.id = d.entry_id
             -- Said so that the index of the unsynced ones does not seem to be the short way.
             WHERE CASE WHEN p.synced_at IS NULL THEN true ELSE false END
@@ -74,7 +75,8 @@ BEGIN
                 SELECT b.image FROM robbie_sync.base b WHERE b.tbl = s.tbl AND b.pk = s.pk AND b.xid = s.xid) END)::text,
             s.seen, s.row_version
         FROM sized s
-        WHERE s.total <= bytes OR s.place = 1
+        -- What took too long once goes alone, so that nothing waits with it.
+        WHERE s.total <= bytes AND s.slow = 0 OR s.place = 1
         ORDER BY s.seq;
 END $$;
 

@@ -139,6 +139,13 @@ async fn an_entry_that_takes_longer_than_allowed_is_isolated_and_the_others_go_t
         .batch_execute("update robbie_sync.entry set next_attempt_at = now() where state = 'retry'")
         .await
         .unwrap();
+    // It goes alone from now on, before what was queued after it and behind what was queued before.
+    let conversation = f.replica.query_one("select id from code_conversations", &[]).await.unwrap();
+    f.messages(conversation.get(0), 6).await;
+    let claimed = "select string_agg(c.seq - e.seq || '', ' ' order by c.seq) from robbie_sync.entry e
+        cross join lateral robbie_sync.claim(e.seq - $after, 100, 1000000, null) c where e.state = 'retry'";
+    assert_eq!(text(&f.replica, &claimed.replace("$after", "1")).await, "0");
+    assert_eq!(text(&f.replica, &claimed.replace("$after", "0")).await.split(' ').count(), 6);
     at_rest(&f).await;
 }
 
