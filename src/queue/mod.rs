@@ -2,6 +2,7 @@
 //!
 //! Pure types and judgement; the SQL is in [`store`]. Nothing here changes an entry: sending one is the engine's.
 
+pub mod columns;
 pub mod detail;
 pub mod diagnosis;
 pub mod entry;
@@ -14,6 +15,7 @@ pub mod shape;
 pub mod sql;
 pub mod store;
 
+pub use columns::{Columns, Excuse};
 pub use diagnosis::{Diagnosis, Proof};
 pub use entry::{Entry, Key};
 pub use filter::Filter;
