@@ -89,8 +89,7 @@ pub async fn read(master: &Client, table: &str, images: &[&str]) -> Result<Colum
     probe.values.push(Value::Text(identifiers::qualified("public", table).replace('\0', "\u{fffd}")));
     let found = rows(master, &probe).await?;
     let Some(row) = found.first() else { return Ok(Columns::default()) };
-    let mut columns =
-        Columns { users: row.get::<_, Vec<String>>("users").into_iter().collect(), ..Columns::default() };
+    let mut columns = Columns { users: row.get::<_, Vec<String>>("users").into_iter().collect(), ..Columns::default() };
     if row.get("ruled") {
         let mut statement = Statement::new("select derived, stamps from robbie_sync.synced_table where tbl = ");
         statement.text_value(table);

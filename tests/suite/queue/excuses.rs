@@ -12,12 +12,14 @@ async fn what_the_master_keeps_or_maps_is_no_difference() {
     f.cycle().await;
     f.master.batch_execute("update code_conversations set title = 'theirs', message_count = 9").await.unwrap();
     let shape = Shape::read(&f.replica).await.unwrap();
-    let image = async |client: &Client, side| {
-        match images::read(client, side, &f.replica, &shape, entry, "code_conversations").await.unwrap() {
+    let image =
+        async |client: &Client, side| match images::read(client, side, &f.replica, &shape, entry, "code_conversations")
+            .await
+            .unwrap()
+        {
             images::Image::Row(row) => row,
             other => panic!("{other:?}"),
-        }
-    };
+        };
     let (here, there) = (image(&f.replica, Side::Replica).await, image(&f.master, Side::Master).await);
     for table in ["code_conversations", "public.code_conversations"] {
         let found = columns::read(&f.master, table, &["{\"user_id\": \"zoe\"", &here, &there]).await.unwrap();
