@@ -1,5 +1,7 @@
 //! `robbie queue list|show|groups|dry-run|replay`: what is stuck, why, and getting it through.
 
+mod ask;
+mod discard;
 mod print;
 mod replay;
 
@@ -40,6 +42,12 @@ pub enum Action {
     DryRun(Chosen),
     /// Send entries to the master once more.
     Replay(Replay),
+    /// Put entries aside that nobody wants: into the archive, byte for byte, for 30 days.
+    Discard(discard::Discard),
+    /// Put discarded entries back into the queue as they were.
+    Restore(discard::Restore),
+    /// List the discarded entries, the last first.
+    Archived(discard::Archive),
 }
 
 /// Arguments of `robbie queue list`.
@@ -124,13 +132,16 @@ pub struct Replay {
 /// Runs the command.
 pub async fn run(args: QueueArgs, invocation: &Invocation) -> Result<Exit, Fault> {
     let pair = targets(&invocation.settings)?.pair();
-    let queue = Queue::open(pair).await?;
+    let queue = Queue::open(pair, invocation.settings.protected.value).await?;
     match args.action {
         Action::List(list) => queue.list(&list, invocation.json).await,
         Action::Show { id } => queue.show(&id, invocation.json).await,
         Action::Groups { filter } => queue.groups(filter.as_deref(), invocation.json).await,
         Action::DryRun(chosen) => queue.dry_run(&chosen, invocation.json).await,
         Action::Replay(replay) => queue.replay(&replay, invocation.json).await,
+        Action::Discard(discard) => queue.discard(&discard, invocation.json).await,
+        Action::Restore(restore) => queue.restore(&restore, invocation.json).await,
+        Action::Archived(archive) => queue.archived(&archive, invocation.json).await,
     }
 }
 
@@ -139,6 +150,7 @@ struct Queue {
     pair: Pair,
     client: Arc<Client>,
     shape: Shape,
+    protected: bool,
 }
 
 /// A page as `--json` prints it.
@@ -150,10 +162,10 @@ struct Listed<'a> {
 }
 
 impl Queue {
-    async fn open(pair: Pair) -> Result<Self, Fault> {
+    async fn open(pair: Pair, protected: bool) -> Result<Self, Fault> {
         let client = pair.replica.session().await?;
         let shape = Shape::read(&client).await?;
-        Ok(Self { pair, client, shape })
+        Ok(Self { pair, client, shape, protected })
     }
 
     async fn list(&self, list: &List, json: bool) -> Result<Exit, Fault> {

@@ -53,6 +53,7 @@ const SMART_ROBBIE: &[Migration] = &[
     Migration::repeatable("28-witness.sql", include_str!("../../migrations/smart-robbie/28-witness.sql")),
     Migration::repeatable("29-load.sql", include_str!("../../migrations/smart-robbie/29-load.sql")),
     Migration::repeatable("29-rest-triggers.sql", include_str!("../../migrations/smart-robbie/29-rest-triggers.sql")),
+    Migration::repeatable("30-desk.sql", include_str!("../../migrations/smart-robbie/30-desk.sql")),
 ];
 
 const UNIFIED: &[Migration] = &[

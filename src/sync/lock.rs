@@ -13,6 +13,9 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// The lock's key: `robb`, 1.
 const KEY: (i32, i32) = (0x726f_6262, 1);
 
+/// The key of the lock that replays share, so that what they have read of the queue stays in it: `robb`, 2.
+const READING: (i32, i32) = (KEY.0, 2);
+
 /// The lock, held as long as its session lives.
 pub struct EngineLock {
     client: Client,
@@ -31,7 +34,7 @@ pub enum Asked {
 impl EngineLock {
     /// Asks for it once. `lost` is the server process that held it for us until its connection went dead: it is ended.
     pub async fn ask(replica: &Link, interval: Duration, lost: Option<i32>) -> Result<Asked, Fault> {
-        let purpose = format!("engine {}s pid {}@{}", interval.as_secs(), std::process::id(), host());
+        let purpose = format!("engine {}s {}", interval.as_secs(), process());
         let client = Box::pin(replica.dedicated(&purpose)).await?;
         if let Some(lost) = lost {
             client.execute(watchdog::END, &[&lost]).await.map_err(on_replica)?;
@@ -69,6 +72,18 @@ pub async fn holder(replica: &Link) -> Result<Option<String>, Fault> {
     holding(&*replica.session().await?).await
 }
 
+/// Notes for the rest of a session that it sends what it read of the queue.
+pub async fn read_queue(replica: &Client) -> Result<(), Fault> {
+    let sql = "SELECT pg_advisory_lock_shared($1, $2)";
+    replica.execute(sql, &[&READING.0, &READING.1]).await.map(|_| ()).map_err(on_replica)
+}
+
+/// Keeps replays from reading the queue for the rest of a session; false: one is under way.
+pub async fn keep_readers_out(replica: &Client) -> Result<bool, Fault> {
+    let sql = "SELECT pg_try_advisory_lock($1, $2)";
+    Ok(replica.query_one(sql, &[&READING.0, &READING.1]).await.map_err(on_replica)?.get(0))
+}
+
 /// Asks the engine that works on this replica for a cycle.
 pub async fn ask(replica: &Link) -> Result<(), Fault> {
     replica.session().await?.batch_execute("NOTIFY robbie_wake").await.map_err(on_replica)
@@ -92,6 +107,15 @@ pub fn taken(holder: &str) -> Fault {
     Fault::new(Kind::Other, format!("another engine works on this replica: {holder}"))
         .on(Side::Replica)
         .remedy("stop it, or let it work: robbie sync --once asks it for a cycle")
+}
+
+/// Whether the engine with this `application_name` is of this process.
+pub fn is_this_process(holder: &str) -> bool {
+    holder.split_once(" pid ").is_some_and(|(_, of)| process() == format!("pid {of}"))
+}
+
+fn process() -> String {
+    format!("pid {}@{}", std::process::id(), host())
 }
 
 /// This machine's name, as far as it fits into an `application_name`.

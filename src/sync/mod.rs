@@ -23,6 +23,7 @@ pub mod conflict;
 mod cycle;
 mod difference;
 mod digest;
+pub mod discard;
 mod ear;
 #[cfg(debug_assertions)]
 pub mod failpoint;
@@ -51,6 +52,7 @@ mod side;
 mod stage;
 mod statements;
 mod tables;
+pub mod turn;
 mod watchdog;
 
 pub use cycle::{Worker, cycle};

@@ -24,6 +24,7 @@ const CHUNK: usize = 500;
 pub async fn replay(pair: &Pair, ids: &[Uuid], options: ReplayOptions) -> Result<Vec<EntryOutcome>, Fault> {
     let mut s = Sessions::open(pair, if options.mode == Mode::Dry { "dry run" } else { "replay" }).await?;
     if options.mode == Mode::Apply {
+        super::lock::read_queue(&s.replica).await?;
         s.replica.execute("SELECT robbie_sync.note_missed()", &[]).await.map_err(on_replica)?;
     }
     let entries = read(&s.replica, ids).await?;

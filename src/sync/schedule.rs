@@ -15,7 +15,7 @@ use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{Mutex, Notify, OwnedMutexGuard, broadcast, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -63,6 +63,8 @@ pub struct Engine {
 #[derive(Default)]
 struct Signals {
     wake: Notify,
+    /// Held by a cycle under way, and by what must not meet one.
+    turn: Arc<Mutex<()>>,
 }
 
 /// A running engine; dropping it stops the engine after the cycle under way.
@@ -196,6 +198,7 @@ impl Engine {
 
     /// Runs a cycle and says what came of it: whether it went well, and whether anything moved.
     async fn cycle(&self, worker: &mut Worker, thorough: bool) -> (bool, bool) {
+        let _turn = self.signals.turn.lock().await;
         self.status.send_modify(|s| s.busy = true);
         let began = Instant::now();
         let done = Box::pin(worker.cycle(&self.cycle_options(thorough))).await.map(Arc::new);
@@ -297,6 +300,10 @@ impl EngineHandle {
     pub fn resume(&self) {
         self.paused.send_replace(false);
         self.wake();
+    }
+    /// Waits for the cycle under way; none starts before what is returned is dropped.
+    pub async fn between_cycles(&self) -> OwnedMutexGuard<()> {
+        Arc::clone(&self.signals.turn).lock_owned().await
     }
     /// Starts no further cycle; [`stop`](Self::stop) waits for the one under way.
     pub fn stop_soon(&self) {

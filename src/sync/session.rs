@@ -55,6 +55,14 @@ impl Sessions {
         let rest_triggers = resting(&replica).await;
         Ok(Self { master, replica, master_pid, replica_pid, rest_triggers, compares })
     }
+    /// Opens the one on the replica, for what needs no master.
+    pub async fn replica_only(pair: &Pair, purpose: &str) -> Result<Client, Fault> {
+        if pair.replica.target().read_only {
+            return Err(read_only(Side::Replica));
+        }
+        let (replica, _) = opened(&pair.replica, purpose).await?;
+        if has(&replica, Side::Replica, "restore").await? { Ok(replica) } else { Err(not_migrated(Side::Replica)) }
+    }
     /// Whether a master that was only compared has been migrated since.
     pub async fn was_migrated(&self) -> bool {
         self.compares && has(&self.master, Side::Master, ATTEST).await.unwrap_or(true)

@@ -1,6 +1,7 @@
 //! The queue's reads against PostgreSQL: both shapes, pages in both directions, hostile names, filters, groups.
 
 mod commands;
+mod discard;
 mod excuses;
 mod reasons;
 

@@ -3,7 +3,7 @@
 use super::*;
 
 /// The command line over the suite's databases, as a script sees it: exit code and the document on stdout.
-fn robbie(test: &support::TestPair, arguments: &[&str]) -> (i32, serde_json::Value) {
+pub(super) fn robbie(test: &support::TestPair, arguments: &[&str]) -> (i32, serde_json::Value) {
     let url = |side: Side| {
         let config = &test.target(side).config;
         let tokio_postgres::config::Host::Unix(folder) = &config.get_hosts()[0] else { panic!("no socket") };
