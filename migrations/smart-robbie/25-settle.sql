@@ -6,6 +6,9 @@
 CREATE INDEX IF NOT EXISTS entry_unsettled ON robbie_sync.entry (tbl, pk) WHERE state NOT IN ('applied', 'superseded', 'conflict_resolved');
 DROP INDEX IF EXISTS robbie_sync.entry_open_key;
 
+-- The digest of the error that was stored with verdict, code and object: where the stored one is another, these are not about it.
+ALTER TABLE robbie_sync.entry ADD COLUMN IF NOT EXISTS heard bigint;
+
 CREATE INDEX IF NOT EXISTS entry_blocked_on ON robbie_sync.entry (blocked_on) WHERE state = 'blocked';
 
 -- The next batch: due entries behind `after` in their order, at most `most` and about `bytes` of payload (one is always
@@ -239,6 +242,8 @@ BEGIN
             blocked_by = CASE WHEN NOT r.settled THEN r.blocked_by END,
             pk = coalesce(e.pk, r.pk),
             verdict = r.verdict, sqlstate = r.sqlstate, object = r.object, attempt_id = NULL,
+            heard = CASE WHEN NOT r.settled AND r.outcome <> 'later'
+                THEN hashtextextended(robbie_sync.error_text(r.sqlstate, r.message, r.detail), 0) END,
             first_failed_at = CASE WHEN r.counted THEN coalesce(e.first_failed_at, now_at) ELSE e.first_failed_at END,
             last_failed_at = CASE WHEN r.counted THEN now_at ELSE e.last_failed_at END
         FROM pg_temp.robbie_results r

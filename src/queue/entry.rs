@@ -41,6 +41,9 @@ pub struct Entry {
     pub sqlstate: Option<String>,
     /// The object of the last failure.
     pub object: Option<String>,
+    /// Whether verdict, code and object come from a live answer to the stored error.
+    #[serde(skip)]
+    pub live: bool,
     /// What it waits for.
     pub blocked_on: Option<String>,
     /// The stored error, cut.
@@ -91,6 +94,7 @@ impl Entry {
             verdict: row.get::<_, Option<&str>>("verdict").and_then(Verdict::from_name),
             sqlstate: row.get("sqlstate"),
             object: row.get("object"),
+            live: row.get("live"),
             blocked_on: row.get("blocked_on"),
             error: row.get("error"),
             preview: row.get("preview"),
@@ -109,7 +113,7 @@ impl Entry {
             object: self.object.as_deref(),
             blocked_on: self.blocked_on.as_deref(),
             text: self.error.as_deref().unwrap_or_default(),
-            live: self.engine_state.is_some() && self.attempts > 0,
+            live: self.live,
             synced: self.synced_at.is_some(),
         }
     }

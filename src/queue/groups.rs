@@ -2,7 +2,7 @@
 //!
 //! The server sends each distinct combination once, with its counts; the families are formed here, by rules with a version.
 
-use super::diagnosis::{self, Diagnosis, Evidence};
+use super::diagnosis::{self, Diagnosis, Evidence, Proof};
 use super::page::{Members, Scope};
 use super::sql::{Statement, Value};
 use super::{Shape, State, Verdict, mask};
@@ -60,8 +60,8 @@ pub struct Groups {
     pub cut: bool,
 }
 
-/// How long a stored error may be to tell families apart; what comes after names no more objects.
-const TEXT: &str = "600";
+/// How much of a stored error tells families apart: what deployed tables can index is not longer.
+const TEXT: &str = "2000";
 
 /// MD5 over all that a combination is made of; finds the entries of a group again.
 pub(super) fn mark(shape: &Shape) -> String {
@@ -75,11 +75,7 @@ fn md5_of(parts: &[impl AsRef<str>]) -> String {
 
 fn parts(shape: &Shape) -> [String; 4] {
     let error = format!("left({}, {TEXT})", shape.error());
-    if shape.migrated {
-        ["e.verdict".to_owned(), "e.sqlstate".to_owned(), "e.object".to_owned(), error]
-    } else {
-        ["null::text".to_owned(), "null::text".to_owned(), "null::text".to_owned(), error]
-    }
+    [shape.noted("verdict"), shape.noted("sqlstate"), shape.noted("object"), error]
 }
 
 fn statement(shape: &Shape, scope: &Scope) -> Result<Statement, Fault> {
@@ -91,9 +87,9 @@ fn statement(shape: &Shape, scope: &Scope) -> Result<Statement, Fault> {
     } else {
         ("p.created_at", "p.created_at")
     };
-    let live = if shape.migrated { "e.attempts > 0" } else { "false" };
+    let live = shape.live();
     let mut out = Statement::new(&format!(
-        "select table_name, operation, state, verdict, sqlstate, object, error, {} as mark, bool_or(live) as live, \
+        "select table_name, operation, state, verdict, sqlstate, object, error, {} as mark, bool_and(live) as live, \
          count(*) as n, \
          extract(epoch from now() - min(first) filter (where isfinite(first)))::bigint as first_s, \
          extract(epoch from now() - max(last) filter (where isfinite(last)))::bigint as last_s, \
@@ -155,7 +151,7 @@ impl Combination {
             state: State::from_name(row.get("state")).unwrap_or(State::Failed),
             verdict: row.get("verdict"),
             sqlstate: row.get("sqlstate"),
-            object: row.get::<_, Option<&str>>("object").map(mask::mask),
+            object: row.get("object"),
             error: row.get("error"),
             mark: row.get("mark"),
             live: row.get("live"),
@@ -199,6 +195,7 @@ impl Families {
         if row.state == State::Failed {
             *self.failed.entry(id.clone()).or_default() += row.count;
         }
+        let proof = diagnosis.proof;
         let group = self.groups.entry(id.clone()).or_insert_with(|| Group {
             members: Members {
                 id: id.clone(),
@@ -219,6 +216,9 @@ impl Families {
             recent: [0; 3],
             sample: row.sample,
         });
+        if proof == Proof::Inferred {
+            group.diagnosis.proof = proof;
+        }
         group.count += row.count;
         group.first_s = group.first_s.max(row.first_s);
         group.last_s = [group.last_s, row.last_s].into_iter().flatten().min();
@@ -253,7 +253,6 @@ fn without_code(text: &str) -> &str {
 /// What makes two failures the same: code, table, operation, verdict, object and the masked words.
 fn fingerprint(row: &Combination, diagnosis: &Diagnosis, pattern: &str) -> String {
     let mut hash = Sha256::new();
-    let object = diagnosis.object.as_deref().map(mask::mask).unwrap_or_default();
     let version = mask::RULES.to_string();
     let parts = [
         version.as_str(),
@@ -261,7 +260,7 @@ fn fingerprint(row: &Combination, diagnosis: &Diagnosis, pattern: &str) -> Strin
         &row.table,
         &row.operation,
         diagnosis.verdict.name(),
-        &object,
+        diagnosis.object.as_deref().unwrap_or_default(),
         pattern,
     ];
     for part in parts {

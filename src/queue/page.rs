@@ -145,20 +145,21 @@ const BIG: &str = "65536";
 fn columns(shape: &Shape, order: &[(&str, &str)]) -> String {
     let key: Vec<String> = order.iter().map(|(name, _)| format!("({name})::text")).collect();
     let engine = if shape.migrated {
-        "e.state as engine_state, e.verdict, e.sqlstate, left(e.object, 200) as object, left(e.blocked_on, 200) as blocked_on"
+        "e.state as engine_state, left(e.blocked_on, 200) as blocked_on"
     } else {
-        "null::text as engine_state, null::text as verdict, null::text as sqlstate, null::text as object, \
-         null::text as blocked_on"
+        "null::text as engine_state, null::text as blocked_on"
     };
+    let [verdict, sqlstate, object] = ["verdict", "sqlstate", "object"].map(|name| shape.noted(name));
     format!(
         "select p.id, array[{}] as key, p.table_name::text, p.operation::text, {} as state, {engine}, \
-         left({}, 120) as row_key, p.created_at::text, \
+         {verdict} as verdict, {sqlstate} as sqlstate, left({object}, 200) as object, {} as live, left({}, 120) as row_key, p.created_at::text, \
          case when isfinite(p.created_at) then (extract(epoch from p.created_at) * 1000)::bigint end as created_ms, \
          case when isfinite(p.created_at) then extract(epoch from now() - p.created_at)::bigint end as age_s, \
          p.synced_at::text, {}::int as attempts, left({}, {ERROR}) as error, pg_column_size(p.data) as bytes, \
          case when pg_column_size(p.data) <= {BIG} then left(p.data::text, {PREVIEW}) end as preview",
         key.join(", "),
         shape.state(),
+        shape.live(),
         shape.key(),
         shape.attempts(),
         shape.error(),

@@ -10,6 +10,8 @@ use tokio_postgres::Client;
 pub struct Shape {
     /// Whether `robbie_sync.entry` stands beside `pending_sync`.
     pub migrated: bool,
+    /// `robbie_sync.entry` knows which stored error its notes are about.
+    pub hears: bool,
     /// `error` is there.
     pub has_error: bool,
     /// `retry_count` is there.
@@ -34,7 +36,8 @@ select c.relname is not null as there,
              where i.indrelid = c.oid and a.attname = 'created_at' and i.indisvalid) as time_indexes,
        e.oid is not null as migrated,
        coalesce(has_schema_privilege(e.relnamespace, 'usage') and has_table_privilege(e.oid, 'select'), false)
-         as entry_readable
+         as entry_readable,
+       exists (select 1 from pg_attribute a where a.attrelid = e.oid and a.attname = 'heard' and not a.attisdropped) as hears
 from (select to_regclass('public.pending_sync') as p,
              (select k.oid from pg_class k join pg_namespace n on n.oid = k.relnamespace
               where n.nspname = 'robbie_sync' and k.relname = 'entry') as e) r
@@ -69,6 +72,7 @@ impl Shape {
         let indexes: Vec<String> = row.get("time_indexes");
         Ok(Self {
             migrated,
+            hears: migrated && row.get::<_, bool>("hears"),
             has_error: has("error"),
             has_retry_count: has("retry_count"),
             has_last_retry: has("last_retry"),
@@ -104,6 +108,30 @@ impl Shape {
             (true, _) => Some("e.last_failed_at"),
             (false, true) => Some("p.last_retry"),
             (false, false) => None,
+        }
+    }
+    /// Whether what is noted of the last failure comes from a live answer, and no other worker or edit has been since.
+    pub fn live(&self) -> String {
+        if !self.hears {
+            return "false".to_owned();
+        }
+        // That an earlier entry of the row is in the way the engine sees itself.
+        format!(
+            "(e.state in ('retry', 'quarantined', 'blocked') and (e.blocked_on is not distinct from 'chain' \
+             or coalesce(e.heard = hashtextextended(coalesce({}, ''), 0), false)))",
+            self.error()
+        )
+    }
+    /// A note of the last failure (`verdict`, `sqlstate`, `object`), unless the stored error is another worker's and newer.
+    pub fn noted(&self, name: &str) -> String {
+        match (self.migrated, self.hears) {
+            (false, _) => "null::text".to_owned(),
+            (true, false) => format!("e.{name}"),
+            (true, true) => format!(
+                "case when e.heard is null or e.state not in ('retry', 'quarantined', 'blocked') \
+                 or e.blocked_on = 'chain' or e.heard = hashtextextended(coalesce({}, ''), 0) then e.{name} end",
+                self.error()
+            ),
         }
     }
     /// The row's key as text.

@@ -3,6 +3,7 @@
 mod commands;
 mod discard;
 mod excuses;
+mod families;
 mod reasons;
 
 use super::support;

@@ -30,6 +30,7 @@ pub(super) fn entry(n: u32) -> Entry {
         verdict: failed.then_some(Verdict::WaitsForParent),
         sqlstate: failed.then(|| "23503".to_owned()),
         object: failed.then(|| "code_messages.conversation_id".to_owned()),
+        live: true,
         blocked_on: (state == State::Blocked).then(|| "parent code_conversations 9b1e".to_owned()),
         error: failed
             .then(|| "insert or update on table \"code_messages\" violates foreign key constraint \"fk\"".to_owned()),

@@ -210,7 +210,7 @@ fn is_code(word: &str) -> bool {
 pub(super) fn verdict_of_words(text: &str) -> Option<Verdict> {
     let text = text.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|w| text.contains(w));
-    if has(&["no mapping for user", "unmapped user", "has no mapping"]) {
+    if has(&["no mapping for user", "unmapped user", "has no mapping", "no user of the master is mapped"]) {
         Some(Verdict::UnmappedUser)
     } else if has(&["no primary key", "lacks key", "has no key"]) {
         Some(Verdict::LacksKey)

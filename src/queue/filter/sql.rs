@@ -63,7 +63,7 @@ fn condition(test: &Test, column: usize, shape: &Shape, out: &mut Statement) -> 
                 return Err(FilterError::new(column, NEEDS_ENTRY));
             }
             let names = verdicts.iter().map(|v| v.name().to_owned()).collect();
-            out.push("e.verdict = ANY(").bind(Value::Texts(names)).push(")");
+            out.push(&shape.noted("verdict")).push(" = ANY(").bind(Value::Texts(names)).push(")");
         }
         Test::DataIs(path, values) => {
             for (n, value) in values.iter().enumerate() {
@@ -128,7 +128,7 @@ fn text(
             TextField::Error => out.push(shape.error()).push(" ILIKE ").text_value(containing(value)),
             TextField::Key => out.push(shape.key()).push(" ILIKE ").text_value(containing(value)),
             TextField::Sqlstate => sqlstate(value, shape, out),
-            TextField::Object if shape.migrated => out.push("e.object ILIKE ").text_value(containing(value)),
+            TextField::Object if shape.migrated => out.push(&shape.noted("object")).push(" ILIKE ").text_value(containing(value)),
             TextField::Object => return Err(FilterError::new(column, NEEDS_ENTRY)),
             TextField::Id => match Uuid::parse_str(value) {
                 Ok(id) => out.push("p.id = ").bind(Value::Id(id)),
@@ -145,7 +145,9 @@ fn sqlstate<'a>(value: &str, shape: &Shape, out: &'a mut Statement) -> &'a mut S
     let mut words: Vec<String> = diagnosis::words_of(&value).iter().map(|words| containing(words)).collect();
     words.push(containing(&value));
     if shape.migrated {
-        out.push("e.sqlstate LIKE ").text_value(like(&format!("{value}*"))).push(" OR e.sqlstate IS NULL AND ");
+        let noted = shape.noted("sqlstate");
+        out.push(&noted).push(" LIKE ").text_value(like(&format!("{value}*")));
+        out.push(" OR (").push(&noted).push(") IS NULL AND ");
     }
     out.push(shape.error()).push(" ILIKE ANY(").bind(Value::Texts(words)).push(")")
 }

@@ -21,6 +21,7 @@
 #![allow(dead_code, unused_imports, reason = "what one subject needs, another may not")]
 
 mod database;
+pub mod failures;
 mod home;
 pub mod proxy;
 
