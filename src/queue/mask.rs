@@ -102,8 +102,21 @@ fn kind(before: &str) -> Quoted {
 fn names_follow(before: &str) -> bool {
     let word = before.trim_end().rsplit(' ').next().unwrap_or_default();
     let objects = [
-        "relation", "column", "table", "constraint", "index", "function", "type", "role", "user", "schema", "database",
-        "sequence", "trigger", "policy", "enum",
+        "relation",
+        "column",
+        "table",
+        "constraint",
+        "index",
+        "function",
+        "type",
+        "role",
+        "user",
+        "schema",
+        "database",
+        "sequence",
+        "trigger",
+        "policy",
+        "enum",
     ];
     objects.contains(&word)
 }
@@ -134,8 +147,14 @@ fn end_of_section(chars: &[char], from: usize, marks: &[&str]) -> usize {
 /// Where the values of a key end. They may hold parentheses, in pairs or not; what follows them is known.
 fn end_of_key(chars: &[char], open: usize, before: &str) -> usize {
     let end = end_of_section(chars, open, &SECTIONS[1..]);
-    let tails =
-        [" already exists", " is not present in", " is still referenced", " conflicts with", " is duplicated", " is not "];
+    let tails = [
+        " already exists",
+        " is not present in",
+        " is still referenced",
+        " conflicts with",
+        " is duplicated",
+        " is not ",
+    ];
     let known = (open..end).find(|&at| chars[at] == ')' && tails.iter().any(|tail| begins(chars, at + 1, tail)));
     if let Some(at) = known {
         return at + 1;
@@ -302,8 +321,14 @@ mod tests {
     #[case("parents {\"id\": \"4f2a0d7e-1111-4222-8333-444455556666\", \"n\": 5}", "parents {\"id\": \"?\", \"n\": #}")]
     #[case("no row \"4f2a0d7e-1111-4222-8333-444455556666\" in \"t\"", "no row \"?\" in \"t\"")]
     #[case("invalid input syntax for type uuid: \"a\"b\"", "invalid input syntax for type uuid: \"?\"")]
-    #[case("invalid byte sequence for encoding \"UTF8\": 0xe2 0x28", "invalid byte sequence for encoding \"UTF8\": 0x#")]
-    #[case("Key (r)=([1,3)) conflicts with existing key (r)=([2,4)).", "Key (r)=(?) conflicts with existing key (r)=(?).")]
+    #[case(
+        "invalid byte sequence for encoding \"UTF8\": 0xe2 0x28",
+        "invalid byte sequence for encoding \"UTF8\": 0x#"
+    )]
+    #[case(
+        "Key (r)=([1,3)) conflicts with existing key (r)=([2,4)).",
+        "Key (r)=(?) conflicts with existing key (r)=(?)."
+    )]
     #[case("Key (name)=(a ) b (() already exists.", "Key (name)=(?) already exists.")]
     #[case("\"1e400\" is out of range for type double precision", "\"?\" is out of range for type double precision")]
     #[case("at 2026-11-01T08:30:00.5Z and 1e-7 after 500ms", "at <time> and # after #ms")]

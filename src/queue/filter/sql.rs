@@ -128,7 +128,9 @@ fn text(
             TextField::Error => out.push(shape.error()).push(" ILIKE ").text_value(containing(value)),
             TextField::Key => out.push(shape.key()).push(" ILIKE ").text_value(containing(value)),
             TextField::Sqlstate => sqlstate(value, shape, out),
-            TextField::Object if shape.migrated => out.push(&shape.noted("object")).push(" ILIKE ").text_value(containing(value)),
+            TextField::Object if shape.migrated => {
+                out.push(&shape.noted("object")).push(" ILIKE ").text_value(containing(value))
+            }
             TextField::Object => return Err(FilterError::new(column, NEEDS_ENTRY)),
             TextField::Id => match Uuid::parse_str(value) {
                 Ok(id) => out.push("p.id = ").bind(Value::Id(id)),

@@ -65,10 +65,7 @@ async fn a_group_with_one_inferred_entry_is_inferred_and_another_workers_error_i
     assert!(listed.iter().all(|e| diagnosis::diagnose(&e.evidence()).unwrap().proof == Proof::Proven));
 
     // The note of one is of a version that did not keep what it heard.
-    client
-        .execute("update robbie_sync.entry set heard = null where entry_id = $1", &[&listed[0].id])
-        .await
-        .unwrap();
+    client.execute("update robbie_sync.entry set heard = null where entry_id = $1", &[&listed[0].id]).await.unwrap();
     assert_eq!(proofs().await, [(3, Proof::Inferred, code("42703"))]);
     // Another worker tried one and wrote what it met.
     client

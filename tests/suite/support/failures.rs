@@ -31,7 +31,8 @@ impl Values {
     }
     /// A text with what breaks naive masks: quotes, parentheses, blanks, words of messages, other scripts.
     fn text(&self) -> String {
-        let odd = ["", "it's ", "a \"b\" ", "(x ", ") y ", "тест ", "a = b ", "🤖 ", "relation ", "[1,3) ", "- ", "= ("];
+        let odd =
+            ["", "it's ", "a \"b\" ", "(x ", ") y ", "тест ", "a = b ", "🤖 ", "relation ", "[1,3) ", "- ", "= ("];
         format!("{}{:x}", odd[(self.0 % odd.len() as u64) as usize], self.bits(4) % 0xfff_ffff)
     }
     fn time(&self) -> String {
@@ -47,29 +48,62 @@ fn families() -> Vec<Family> {
     let mut all: Vec<Family> = Vec::new();
     let mut add = |table, text: Box<dyn Fn(&Values) -> String>| all.push((table, text));
     for n in 1..=17 {
-        add("code_messages", Box::new(move |_| format!("column \"c{n}\" of relation \"code_messages\" does not exist")));
-        add("code_messages", Box::new(move |v| {
-            format!(
-                "null value in column \"c{n}\" of relation \"code_messages\" violates not-null constraint\nDETAIL:  Failing row contains ({}, {}, null, {}).",
-                v.uuid(), v.text(), v.number()
-            )
-        }));
-        add("code_messages", Box::new(move |v| {
-            format!("value too long for type character varying({n})\nCONTEXT:  COPY code_messages, line {}, column c: \"{}\"", v.number(), v.text())
-        }));
+        add(
+            "code_messages",
+            Box::new(move |_| format!("column \"c{n}\" of relation \"code_messages\" does not exist")),
+        );
+        add(
+            "code_messages",
+            Box::new(move |v| {
+                format!(
+                    "null value in column \"c{n}\" of relation \"code_messages\" violates not-null constraint\nDETAIL:  Failing row contains ({}, {}, null, {}).",
+                    v.uuid(),
+                    v.text(),
+                    v.number()
+                )
+            }),
+        );
+        add(
+            "code_messages",
+            Box::new(move |v| {
+                format!(
+                    "value too long for type character varying({n})\nCONTEXT:  COPY code_messages, line {}, column c: \"{}\"",
+                    v.number(),
+                    v.text()
+                )
+            }),
+        );
     }
     for table in ["t_2024", "t_2025", "t_20240"] {
         add("code_messages", Box::new(move |_| format!("relation \"{table}\" does not exist")));
-        add("code_messages", Box::new(move |v| {
-            format!(
-                "insert or update on table \"{table}\" violates foreign key constraint \"{table}_fk\"\nDETAIL:  Key (parent_1, parent_2)=({}, {}) is not present in table \"{table}\".",
-                v.uuid(), v.text()
-            )
-        }));
-        add("code_messages", Box::new(move |v| {
-            format!("duplicate key value violates unique constraint \"{table}_key\"\nDETAIL:  Key (name)=({}) already exists.", v.text())
-        }));
-        add("code_messages", Box::new(move |v| format!("[23505] duplicate key value violates unique constraint \"{table}_pkey\" — Key (id)=({}) already exists.", v.uuid())));
+        add(
+            "code_messages",
+            Box::new(move |v| {
+                format!(
+                    "insert or update on table \"{table}\" violates foreign key constraint \"{table}_fk\"\nDETAIL:  Key (parent_1, parent_2)=({}, {}) is not present in table \"{table}\".",
+                    v.uuid(),
+                    v.text()
+                )
+            }),
+        );
+        add(
+            "code_messages",
+            Box::new(move |v| {
+                format!(
+                    "duplicate key value violates unique constraint \"{table}_key\"\nDETAIL:  Key (name)=({}) already exists.",
+                    v.text()
+                )
+            }),
+        );
+        add(
+            "code_messages",
+            Box::new(move |v| {
+                format!(
+                    "[23505] duplicate key value violates unique constraint \"{table}_pkey\" — Key (id)=({}) already exists.",
+                    v.uuid()
+                )
+            }),
+        );
     }
     for table in ["code_messages", "code_conversations"] {
         add(table, Box::new(|v| format!("invalid input syntax for type uuid: \"{}\"", v.text())));
@@ -84,9 +118,14 @@ fn families() -> Vec<Family> {
         add("learned_patterns", Box::new(move |v| format!("expected {dimensions} dimensions, not {}", v.number())));
     }
     for precision in [5, 7] {
-        add("learned_patterns", Box::new(move |_| {
-            format!("numeric field overflow\nDETAIL:  A field with precision {precision}, scale 2 must round to an absolute value less than 10^3.")
-        }));
+        add(
+            "learned_patterns",
+            Box::new(move |_| {
+                format!(
+                    "numeric field overflow\nDETAIL:  A field with precision {precision}, scale 2 must round to an absolute value less than 10^3."
+                )
+            }),
+        );
     }
     for kind in ["integer", "bigint", "smallint"] {
         add("learned_patterns", Box::new(move |v| format!("value \"{}\" is out of range for type {kind}", v.number())));
@@ -95,30 +134,81 @@ fn families() -> Vec<Family> {
     for user in ["guest", "guest1", "guest2"] {
         add("learned_patterns", Box::new(move |_| format!("no mapping for user '{user}'")));
     }
-    add("learned_patterns", Box::new(|v| format!("\"{}e{}\" is out of range for type double precision", v.number(), 400 + v.0 % 99)));
+    add(
+        "learned_patterns",
+        Box::new(|v| format!("\"{}e{}\" is out of range for type double precision", v.number(), 400 + v.0 % 99)),
+    );
     add("learned_patterns", Box::new(|v| format!("date/time field value out of range: \"{}\"", v.time())));
     add("learned_patterns", Box::new(|v| format!("the row was changed at {} by somebody else", v.time())));
     add("learned_patterns", Box::new(|v| format!("timeout of {}ms exceeded", v.number())));
-    add("learned_patterns", Box::new(|v| format!("connect ECONNREFUSED 10.{}.{}.7:{}", v.0 % 200, v.number() % 250, 1024 + v.number() % 60_000)));
-    add("learned_patterns", Box::new(|v| {
-        let bytes: Vec<String> = (0..=v.0 % 4).map(|n| format!("0x{:02x}", v.bits(n) % 256)).collect();
-        format!("invalid byte sequence for encoding \"UTF8\": {}", bytes.join(" "))
-    }));
-    add("learned_patterns", Box::new(|v| {
-        let (a, b) = (v.number(), v.bits(9) % 99_999);
-        format!("could not serialize access due to concurrent update\nDETAIL:  Process {a} waits for ShareLock on transaction {b}; blocked by process {}.", a + 1)
-    }));
-    add("learned_patterns", Box::new(|v| {
-        format!("invalid input syntax for type json\nDETAIL:  Token \"{:x}\" is invalid.\nCONTEXT:  JSON data, line {}: {{\"a\": {}...", v.number(), v.number(), v.text())
-    }));
-    add("learned_patterns", Box::new(|v| {
-        let (low, high) = (v.number(), v.number() + 5);
-        format!("conflicting key value violates exclusion constraint \"no_overlap\"\nDETAIL:  Key (room, during)=({low}, [{low},{high})) conflicts with existing key (room, during)=({low}, [{},{high}]).", low + 1)
-    }));
-    add("learned_patterns", Box::new(|v| format!("index row size {} exceeds btree version 4 maximum 2704 for index \"idx_error\"", 2705 + v.number())));
-    add("learned_patterns", Box::new(|v| format!("new row for relation \"learned_patterns\" violates check constraint \"c_2\"\nDETAIL:  Failing row contains ({}, {}, {}).", v.uuid(), v.text(), v.time())));
+    add(
+        "learned_patterns",
+        Box::new(|v| {
+            format!("connect ECONNREFUSED 10.{}.{}.7:{}", v.0 % 200, v.number() % 250, 1024 + v.number() % 60_000)
+        }),
+    );
+    add(
+        "learned_patterns",
+        Box::new(|v| {
+            let bytes: Vec<String> = (0..=v.0 % 4).map(|n| format!("0x{:02x}", v.bits(n) % 256)).collect();
+            format!("invalid byte sequence for encoding \"UTF8\": {}", bytes.join(" "))
+        }),
+    );
+    add(
+        "learned_patterns",
+        Box::new(|v| {
+            let (a, b) = (v.number(), v.bits(9) % 99_999);
+            format!(
+                "could not serialize access due to concurrent update\nDETAIL:  Process {a} waits for ShareLock on transaction {b}; blocked by process {}.",
+                a + 1
+            )
+        }),
+    );
+    add(
+        "learned_patterns",
+        Box::new(|v| {
+            format!(
+                "invalid input syntax for type json\nDETAIL:  Token \"{:x}\" is invalid.\nCONTEXT:  JSON data, line {}: {{\"a\": {}...",
+                v.number(),
+                v.number(),
+                v.text()
+            )
+        }),
+    );
+    add(
+        "learned_patterns",
+        Box::new(|v| {
+            let (low, high) = (v.number(), v.number() + 5);
+            format!(
+                "conflicting key value violates exclusion constraint \"no_overlap\"\nDETAIL:  Key (room, during)=({low}, [{low},{high})) conflicts with existing key (room, during)=({low}, [{},{high}]).",
+                low + 1
+            )
+        }),
+    );
+    add(
+        "learned_patterns",
+        Box::new(|v| {
+            format!("index row size {} exceeds btree version 4 maximum 2704 for index \"idx_error\"", 2705 + v.number())
+        }),
+    );
+    add(
+        "learned_patterns",
+        Box::new(|v| {
+            format!(
+                "new row for relation \"learned_patterns\" violates check constraint \"c_2\"\nDETAIL:  Failing row contains ({}, {}, {}).",
+                v.uuid(),
+                v.text(),
+                v.time()
+            )
+        }),
+    );
     add("learned_patterns", Box::new(|v| format!("name = '{:x}' was refused", v.number())));
-    add("learned_patterns", Box::new(|v| format!("refused {{\"id\": \"{}\", \"n\": {}, \"t\": \"a\\\"{:x}\"}}", v.uuid(), v.number(), v.bits(8))));
+    add(
+        "learned_patterns",
+        Box::new(|v| {
+            format!("refused {{\"id\": \"{}\", \"n\": {}, \"t\": \"a\\\"{:x}\"}}", v.uuid(), v.number(), v.bits(8))
+        }),
+    );
     all
 }
 
