@@ -207,16 +207,12 @@ fn word(chars: &[char], at: usize, out: &mut String) -> usize {
         }
         return end;
     }
-    match number(chars, at).filter(|_| !describes_a_type(out)) {
-        Some(end) => {
-            out.push('#');
-            end
-        }
-        None => {
-            out.extend(&chars[at..end]);
-            end
-        }
+    if let Some(end) = number(chars, at).filter(|_| !describes_a_type(out)) {
+        out.push('#');
+        return end;
     }
+    out.extend(&chars[at..end]);
+    end
 }
 
 fn digits(chars: &[char], at: usize) -> usize {
