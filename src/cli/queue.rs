@@ -4,6 +4,7 @@ mod ask;
 mod discard;
 mod print;
 mod replay;
+mod undo;
 
 use super::{Exit, Invocation, output, targets};
 use crate::postgres::{Fault, Kind, Link, Pair, Side};
@@ -48,6 +49,10 @@ pub enum Action {
     Restore(discard::Restore),
     /// List the discarded entries, the last first.
     Archived(discard::Archive),
+    /// Take back what entries did to the master: each row becomes what it was before.
+    Undo(undo::Undo),
+    /// Apply undone entries once more.
+    Redo(undo::Undo),
 }
 
 /// Arguments of `robbie queue list`.
@@ -142,6 +147,8 @@ pub async fn run(args: QueueArgs, invocation: &Invocation) -> Result<Exit, Fault
         Action::Discard(discard) => queue.discard(&discard, invocation.json).await,
         Action::Restore(restore) => queue.restore(&restore, invocation.json).await,
         Action::Archived(archive) => queue.archived(&archive, invocation.json).await,
+        Action::Undo(undo) => queue.undo(&undo, false, invocation.json).await,
+        Action::Redo(undo) => queue.undo(&undo, true, invocation.json).await,
     }
 }
 

@@ -38,6 +38,9 @@ const LAST: &str = "
 const UNKNOWN: &str =
     "SELECT e FROM unnest($1::uuid[]) e WHERE NOT EXISTS (SELECT 1 FROM robbie_sync.applied a WHERE a.entry_id = e)";
 
+/// Of the entries `$1`, those that did not take effect as far as the ledger says: what was undone may be due again.
+const NOT_DONE: &str = "SELECT e FROM unnest($1::uuid[]) e WHERE NOT EXISTS (SELECT 1 FROM robbie_sync.applied a WHERE a.entry_id = e AND a.outcome <> 'undone')";
+
 /// Of the open entries `$1` with the places `$2`: those that the replica `$3` had settled, says its acknowledgement, and
 /// whose place no other entry took since it forgot them.
 const DOUBTFUL: &str = "
@@ -84,7 +87,7 @@ pub async fn has_another_life(master: &Client, replica: &Client, node: Uuid) -> 
     }
     let mut entries = Chunks::of(replica, OPEN);
     while let Some((ids, _)) = entries.next().await? {
-        let unknown = master.query(UNKNOWN, &[&ids]).await.map_err(on_master)?;
+        let unknown = master.query(NOT_DONE, &[&ids]).await.map_err(on_master)?;
         if unknown.len() < ids.len() {
             return Ok(true);
         }

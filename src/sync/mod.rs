@@ -52,7 +52,8 @@ mod side;
 mod stage;
 mod statements;
 mod tables;
-pub mod turn;
+mod turn;
+pub mod undo;
 mod watchdog;
 
 pub use cycle::{Worker, cycle};

@@ -5,6 +5,7 @@ mod discard;
 mod excuses;
 mod families;
 mod reasons;
+mod undo;
 
 use super::support;
 use robbie_console::postgres::{Kind, Side};

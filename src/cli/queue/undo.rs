@@ -1,0 +1,78 @@
+//! Taking back what entries did to the master, and doing it again.
+
+use super::discard::{ACTOR, exit};
+use super::{Queue, ask};
+use crate::cli::{Exit, output};
+use crate::postgres::Fault;
+use crate::sync::discard::By;
+use crate::sync::{EntryOutcome, Mode, Outcome, undo};
+use clap::Args;
+use uuid::Uuid;
+
+/// Arguments of `robbie queue undo` and `robbie queue redo`.
+#[derive(Args, Debug)]
+pub struct Undo {
+    /// Entries that took effect, by id.
+    #[arg(value_name = "ID", required = true)]
+    pub ids: Vec<Uuid>,
+    /// Why, for the record.
+    #[arg(long, default_value = "by hand")]
+    pub reason: String,
+    /// Only say what would become of the rows.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+impl Queue {
+    pub(super) async fn undo(&self, args: &Undo, again: bool, json: bool) -> Result<Exit, Fault> {
+        let by = By { actor: ACTOR, reason: &args.reason, engine: None };
+        let master = &self.pair.master.target().name;
+        let question = match again {
+            false => format!("Undo {} on {master}? Each row becomes what it was before.", ask::entries(args.ids.len())),
+            true => format!("Apply {} to {master} once more?", ask::entries(args.ids.len())),
+        };
+        if !args.dry_run && !args.yes && !ask::agreed(&question, self.protected.then_some(master))? {
+            output::note("nothing was changed");
+            return Ok(Exit::Done);
+        }
+        let found = match (again, args.dry_run) {
+            (false, dry) => undo::undo(&self.pair, &args.ids, if dry { Mode::Dry } else { Mode::Apply }, by).await?,
+            (true, dry) => undo::redo(&self.pair, &args.ids, if dry { Mode::Dry } else { Mode::Apply }, by).await?,
+        };
+        if json {
+            output::json(&serde_json::json!({ "dry_run": args.dry_run, "entries": found }))?;
+        } else {
+            let done = match (again, args.dry_run) {
+                (false, false) => "undone",
+                (false, true) => "would be undone",
+                (true, false) => "applied again",
+                (true, true) => "would be applied again",
+            };
+            for entry in &found {
+                output::line(line(entry, done))?;
+            }
+        }
+        Ok(exit(found.iter().filter(|o| o.outcome.is_settled()).count(), found.len()))
+    }
+}
+
+fn line(entry: &EntryOutcome, done: &str) -> String {
+    let what = if entry.outcome == Outcome::Failed || entry.outcome == Outcome::Held {
+        "refused"
+    } else {
+        entry.outcome.name()
+    };
+    let mut line = format!("{}  {}", entry.id, if entry.outcome == Outcome::Applied { done } else { what });
+    let message = entry.message.as_ref().map(|m| match &entry.sqlstate {
+        Some(code) => format!("{code} {m}"),
+        None => m.clone(),
+    });
+    for text in message.into_iter().chain(entry.remedy.as_ref().map(|r| format!("→ {r}"))) {
+        line.push_str("\n    ");
+        line.push_str(&text);
+    }
+    line
+}
