@@ -30,29 +30,29 @@ impl Queue {
     pub(super) async fn undo(&self, args: &Undo, again: bool, json: bool) -> Result<Exit, Fault> {
         let by = By { actor: ACTOR, reason: &args.reason, engine: None };
         let master = &self.pair.master.target().name;
-        let question = match again {
-            false => format!("Undo {} on {master}? Each row becomes what it was before.", ask::entries(args.ids.len())),
-            true => format!("Apply {} to {master} once more?", ask::entries(args.ids.len())),
+        let entries = ask::entries(args.ids.len());
+        let question = if again {
+            format!("Apply {entries} to {master} once more?")
+        } else {
+            format!("Undo {entries} on {master}? Each row becomes what it was before.")
         };
         if !args.dry_run && !args.yes && !ask::agreed(&question, self.protected.then_some(master))? {
             output::note("nothing was changed");
             return Ok(Exit::Done);
         }
-        let found = match (again, args.dry_run) {
-            (false, dry) => undo::undo(&self.pair, &args.ids, if dry { Mode::Dry } else { Mode::Apply }, by).await?,
-            (true, dry) => undo::redo(&self.pair, &args.ids, if dry { Mode::Dry } else { Mode::Apply }, by).await?,
+        let mode = if args.dry_run { Mode::Dry } else { Mode::Apply };
+        let found = if again {
+            undo::redo(&self.pair, &args.ids, mode, by).await?
+        } else {
+            undo::undo(&self.pair, &args.ids, mode, by).await?
         };
         if json {
             output::json(&serde_json::json!({ "dry_run": args.dry_run, "entries": found }))?;
         } else {
-            let done = match (again, args.dry_run) {
-                (false, false) => "undone",
-                (false, true) => "would be undone",
-                (true, false) => "applied again",
-                (true, true) => "would be applied again",
-            };
+            let done = if again { "applied again" } else { "undone" };
+            let done = if args.dry_run { format!("would be {done}") } else { done.to_owned() };
             for entry in &found {
-                output::line(line(entry, done))?;
+                output::line(line(entry, &done))?;
             }
         }
         Ok(exit(found.iter().filter(|o| o.outcome.is_settled()).count(), found.len()))
