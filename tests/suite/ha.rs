@@ -1,7 +1,7 @@
 //! The master fails over to a streaming standby: the engine follows a URL with several hosts to whichever takes writes.
 
 use crate::support;
-use crate::sync::fixture::{Fixture, count, text};
+use crate::sync::fixture::{Fixture, count, text, until};
 use robbie_console::embedded::account::{give, run_as};
 use robbie_console::embedded::{self, Home, Installation, Options, Servers, progress};
 use robbie_console::postgres::{Pair, Side, Target};
@@ -31,15 +31,6 @@ impl Drop for Availability {
     fn drop(&mut self) {
         let _ = self.standby.kill();
         let _ = self.standby.wait();
-    }
-}
-
-/// Waits for a condition.
-async fn until(client: &Client, condition: &str) {
-    let since = Instant::now();
-    while text(client, &format!("select {condition}")).await != "true" {
-        assert!(since.elapsed() < Duration::from_mins(2), "never: {condition}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The engine as it runs: alone, by itself, and through losses.
 
-use super::fixture::{Fixture, count, text};
+use super::fixture::{Fixture, count, text, until_count};
 use crate::support;
 use robbie_console::postgres::{Kind, Link, Pair, Side};
 use robbie_console::sync::{self, CycleOptions, Engine, EngineOptions};
@@ -8,28 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Waits, generously, until a count is what it should be.
-async fn until(client: &tokio_postgres::Client, from: &str, wanted: i64) {
-    for _ in 0..400 {
-        if count(client, from).await == wanted {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{from}: {} instead of {wanted}", count(client, from).await);
-}
-
 #[tokio::test]
 async fn changes_travel_both_ways_by_themselves_and_two_engines_exclude_each_other() {
     let f = Fixture::new().await;
     // An hour between cycles: what travels was notified.
     let engine =
         Engine::start(f.pair.clone(), EngineOptions { interval: Duration::from_hours(1), ..EngineOptions::default() });
-    until(&f.replica, "robbie_sync.cursor", 1).await;
+    until_count(&f.replica, "robbie_sync.cursor", 1).await;
     f.conversation(Uuid::new_v4(), "up").await;
-    until(&f.master, "code_conversations where title = 'up'", 1).await;
+    until_count(&f.master, "code_conversations where title = 'up'", 1).await;
     f.master.batch_execute("insert into code_conversations (session_id, title) values ('s', 'down')").await.unwrap();
-    until(&f.replica, "code_conversations where title = 'down'", 1).await;
+    until_count(&f.replica, "code_conversations where title = 'down'", 1).await;
 
     let holder = "select application_name from pg_stat_activity where application_name like 'robbie engine 3600s pid %' and datname = current_database()";
     let name = text(&f.replica, holder).await;
@@ -64,7 +53,7 @@ async fn paused_it_sends_nothing_and_resumed_it_goes_on() {
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(f.note(id).await, "ready");
     engine.resume();
-    until(&f.master, "code_conversations", 1).await;
+    until_count(&f.master, "code_conversations", 1).await;
     engine.stop().await;
 }
 
@@ -82,7 +71,7 @@ async fn a_master_that_is_lost_in_the_middle_costs_nothing() {
         root.batch_execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'robbie%' and datname = current_database() and pid <> pg_backend_pid()").await.unwrap();
         tokio::time::sleep(Duration::from_millis(120)).await;
     }
-    until(&f.replica, "pending_sync where synced_at is null", 0).await;
+    until_count(&f.replica, "pending_sync where synced_at is null", 0).await;
     assert_eq!(count(&f.master, "code_messages").await, 120);
     assert_eq!(text(&f.master, "select message_count from code_conversations").await, "120");
     assert_eq!(count(&f.replica, "pending_sync where coalesce(retry_count, 0) > 0").await, 0);
@@ -97,15 +86,15 @@ async fn an_engine_whose_sessions_were_ended_is_back_long_before_its_interval() 
     // An hour between cycles: only the loss itself can bring it back.
     let engine =
         Engine::start(f.pair.clone(), EngineOptions { interval: Duration::from_hours(1), ..EngineOptions::default() });
-    until(&f.replica, "robbie_sync.cursor", 1).await;
+    until_count(&f.replica, "robbie_sync.cursor", 1).await;
     let holder = "pg_locks l join pg_stat_activity a using (pid) where l.locktype = 'advisory' and a.application_name like 'robbie engine %' and a.datname = current_database()";
-    until(&f.replica, holder, 1).await;
+    until_count(&f.replica, holder, 1).await;
     let first = text(&f.replica, &format!("select pid::text from {holder}")).await;
     let root = support::connect(&f.test.superuser(Side::Replica)).await;
     root.batch_execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'robbie%' and datname = current_database() and pid <> pg_backend_pid()").await.unwrap();
-    until(&f.replica, &format!("{holder} and pid <> {first}"), 1).await;
+    until_count(&f.replica, &format!("{holder} and pid <> {first}"), 1).await;
     f.conversation(Uuid::new_v4(), "after").await;
-    until(&f.master, "code_conversations where title = 'after'", 1).await;
+    until_count(&f.master, "code_conversations where title = 'after'", 1).await;
     engine.stop().await;
 }
 

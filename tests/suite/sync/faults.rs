@@ -1,7 +1,6 @@
 //! Faults of a server, not of an entry: the batch is given back as it was, nobody is blamed, and what can go on does.
 
-use super::fixture::{Fixture, count, text};
-use super::safety::until;
+use super::fixture::{Fixture, count, text, until};
 use crate::support;
 use robbie_console::postgres::{Fault, Side};
 use robbie_console::sync::{self, CycleOptions, CycleReport};

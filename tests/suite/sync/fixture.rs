@@ -4,6 +4,7 @@ use crate::support::{self, TestPair};
 use robbie_console::postgres::Pair;
 use robbie_console::sync::{self, CycleOptions, CycleReport};
 use std::fmt::Write;
+use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -117,4 +118,23 @@ pub async fn text(client: &Client, sql: &str) -> String {
 /// A count.
 pub async fn count(client: &Client, from: &str) -> i64 {
     text(client, &format!("select count(*) from {from}")).await.parse().unwrap()
+}
+
+/// Waits until a condition holds in a database.
+pub async fn until(client: &Client, condition: &str) {
+    let began = Instant::now();
+    while text(client, &format!("select {condition}")).await != "true" {
+        assert!(began.elapsed() < Duration::from_mins(2), "never: {condition}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Waits until there are so many rows; says how long that took.
+pub async fn until_count(client: &Client, from: &str, wanted: i64) -> Duration {
+    let began = Instant::now();
+    while count(client, from).await != wanted {
+        assert!(began.elapsed() < Duration::from_secs(45), "{from}: {} instead of {wanted}", count(client, from).await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    began.elapsed()
 }

@@ -396,11 +396,11 @@ async fn a_parent_that_is_deleted_here_while_its_children_arrive_leaves_no_orpha
     let pair = Pair { master: std::sync::Arc::clone(&f.pair.master), replica };
     let watcher = support::connect(&f.test.replica).await;
     let deleting = async {
-        super::safety::until(&watcher, "exists (select from pg_locks where locktype = 'advisory' and objid = 4243)")
+        super::fixture::until(&watcher, "exists (select from pg_locks where locktype = 'advisory' and objid = 4243)")
             .await;
         let delete = f.replica.batch_execute("delete from code_conversations");
         let open = async {
-            super::safety::until(
+            super::fixture::until(
                 &watcher,
                 "exists (select from pg_stat_activity where wait_event_type = 'Lock' and query like 'delete%')",
             )

@@ -1,20 +1,7 @@
 //! Nothing is lost in the gaps: between two entries of a row, between a push and its note, between two steps of a pull.
 
-use super::fixture::{ALLAN, Fixture, count, text};
-use std::time::Duration;
-use tokio_postgres::Client;
+use super::fixture::{ALLAN, Fixture, count, text, until};
 use uuid::Uuid;
-
-/// Waits for a condition that the other half of a test brings about.
-pub async fn until(client: &Client, condition: &str) {
-    tokio::time::timeout(Duration::from_secs(30), async {
-        while text(client, &format!("select {condition}")).await != "true" {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await
-    .unwrap_or_else(|_| panic!("never: {condition}"));
-}
 
 #[tokio::test]
 async fn an_edit_after_one_that_lost_a_conflict_does_not_win_it_unseen() {

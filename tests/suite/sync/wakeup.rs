@@ -1,6 +1,6 @@
 //! How soon a change is on the other side, and what happens when nobody answers.
 
-use super::fixture::{Fixture, count};
+use super::fixture::{Fixture, until_count};
 use crate::support::connect;
 use crate::support::proxy::Weather;
 use crate::torture::size;
@@ -18,17 +18,8 @@ async fn engine(pair: &Pair, f: &Fixture) -> EngineHandle {
     let mut status = engine.status();
     let ready = status.wait_for(|s| s.cycles > 0 && !s.busy);
     tokio::time::timeout(Duration::from_secs(30), ready).await.unwrap().unwrap();
-    until(&f.replica, "robbie_sync.cursor", 1).await;
+    until_count(&f.replica, "robbie_sync.cursor", 1).await;
     engine
-}
-
-async fn until(client: &Client, from: &str, wanted: i64) -> Duration {
-    let began = Instant::now();
-    while count(client, from).await != wanted {
-        assert!(began.elapsed() < Duration::from_secs(45), "{from}: {} instead of {wanted}", count(client, from).await);
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    began.elapsed()
 }
 
 fn percentile(sorted: &[f64], of: f64) -> f64 {
@@ -83,7 +74,7 @@ async fn changes_are_on_the_other_side_within_a_moment_both_ways() {
     };
     let clean = async || {
         f.master.batch_execute("delete from code_conversations").await.unwrap();
-        until(&f.replica, "code_conversations", 0).await;
+        until_count(&f.replica, "code_conversations", 0).await;
     };
     // Several in the gate's time: the session tells of one, and is silent about the next two.
     for (what, pause, writes) in
@@ -136,13 +127,13 @@ async fn a_change_held_back_in_a_transaction_that_commits_late_does_not_wait_for
     for sql in [&queue("early"), "begin", &queue("late")] {
         writer.batch_execute(sql).await.unwrap();
     }
-    until(&f.replica, "code_conversations where title = 'told'", 1).await;
+    until_count(&f.replica, "code_conversations where title = 'told'", 1).await;
     tokio::time::sleep(Duration::from_millis(4_500)).await;
     let looks = engine.status().borrow().figures.idle_looks;
     f.master.batch_execute("commit").await.unwrap();
     writer.batch_execute("commit").await.unwrap();
-    let pulled = until(&f.replica, "code_conversations where title = 'held back'", 1).await;
-    let pushed = until(&f.master, "code_conversations where title = 'late'", 1).await;
+    let pulled = until_count(&f.replica, "code_conversations where title = 'held back'", 1).await;
+    let pushed = until_count(&f.master, "code_conversations where title = 'late'", 1).await;
     eprintln!("held back: pulled after {pulled:?}, pushed after {:?}", pulled + pushed);
     assert!(pulled + pushed < Duration::from_secs(5));
     assert!(looks >= 3, "{looks}");
@@ -171,7 +162,7 @@ async fn a_connection_that_went_dead_is_noticed_and_work_goes_on() {
     replica_line.forget();
     f.conversation(Uuid::new_v4(), "after").await;
     engine.wake();
-    let took = until(&f.master, "code_conversations where title = 'after'", 1).await;
+    let took = until_count(&f.master, "code_conversations where title = 'after'", 1).await;
     eprintln!("forgotten: {took:?}");
     assert!(took < Duration::from_secs(35));
 
@@ -180,7 +171,7 @@ async fn a_connection_that_went_dead_is_noticed_and_work_goes_on() {
     let began = Instant::now();
     f.conversation(Uuid::new_v4(), "again").await;
     engine.wake();
-    until(&f.master, "code_conversations where title = 'again'", 1).await;
+    until_count(&f.master, "code_conversations where title = 'again'", 1).await;
     eprintln!("forgotten by the master: {:?}", began.elapsed());
     assert!(began.elapsed() < Duration::from_secs(35));
 
