@@ -49,7 +49,7 @@ pub fn progress_is_seen() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Text that a terminal shows and never obeys: control and bidirectional format characters become visible marks.
+/// Text that a terminal shows and never obeys: control, bidirectional format and invisible characters become visible marks.
 /// Line feeds and tabs stay.
 pub fn printable(text: &str) -> String {
     text.chars()
@@ -59,8 +59,11 @@ pub fn printable(text: &str) -> String {
             '\u{7f}' => '\u{2421}',
             '\u{80}'..='\u{9f}'
             | '\u{61c}'
+            | '\u{200b}'
             | '\u{200e}'
             | '\u{200f}'
+            | '\u{2060}'
+            | '\u{feff}'
             | '\u{202a}'..='\u{202e}'
             | '\u{2066}'..='\u{2069}' => '\u{fffd}',
             c => c,

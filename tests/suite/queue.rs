@@ -1,9 +1,11 @@
 //! The queue's reads against PostgreSQL: both shapes, pages in both directions, hostile names, filters, groups.
 
+mod codes;
 mod commands;
 mod discard;
 mod excuses;
 mod families;
+mod hostile;
 mod reasons;
 mod undo;
 

@@ -18,7 +18,9 @@ pub(super) fn find(sqlstate: Option<&str>, table: &str, text: &str) -> Found {
         "23502" | "42703" | "42804" => column(text, table),
         "23503" => key_column(text).map(|c| in_table(table, &c)).or_else(|| after_quoted(text, "constraint")),
         "23505" | "23514" | "23P01" => after_quoted(text, "constraint").or_else(|| after_quoted(text, "index")),
-        "42P01" => after_quoted(text, "relation").or_else(|| bare_after(text, "relation")),
+        "42P01" => after_quoted(text, "relation")
+            .or_else(|| bare_after(text, "relation"))
+            .or_else(|| after_word(text, "has no table")),
         "42501" => after_quoted(text, "table")
             .or_else(|| after_quoted(text, "for relation"))
             .or_else(|| bare_after(text, "permission denied for table"))
@@ -49,7 +51,7 @@ fn in_table(table: &str, column: &str) -> String {
 
 fn column(text: &str, table: &str) -> Option<String> {
     column_named(text, table).or_else(|| {
-        let name = bare_after(text, "column")?;
+        let name = bare_after(text, "has no column").or_else(|| bare_after(text, "column"))?;
         Some(if name.contains('.') { name } else { in_table(table, &name) })
     })
 }

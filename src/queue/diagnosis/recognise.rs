@@ -27,7 +27,7 @@ const WORDS: &[(&str, &[&str])] = &[
     ("55P03", &["canceling statement due to lock timeout", "could not obtain lock"]),
     ("57014", &["canceling statement due to statement timeout", "canceling statement due to user request"]),
     ("23502", &["violates not-null constraint", "contains null values"]),
-    ("23503", &["violates foreign key constraint", "violates restrict setting of foreign key"]),
+    ("23503", &["violates foreign key constraint", "violates restrict setting of foreign key", "points at a row of"]),
     ("23505", &["violates unique constraint", "could not create unique index"]),
     ("23514", &["violates check constraint", "violates partition constraint"]),
     ("23P01", &["violates exclusion constraint"]),
@@ -78,6 +78,8 @@ const WORDS: &[(&str, &[&str])] = &[
     ),
     ("22000", &["expected 1536 dimensions", "different vector dimensions"]),
     ("42P10", &["there is no unique or exclusion constraint matching the on conflict specification"]),
+    ("42703", &["has no column"]),
+    ("42P01", &["the master has no table"]),
     ("42501", &["permission denied", "must be owner of", "violates row-level security policy"]),
     (
         "42601",
