@@ -2,6 +2,7 @@
 
 mod ask;
 mod discard;
+mod edit;
 mod print;
 mod replay;
 mod undo;
@@ -49,6 +50,8 @@ pub enum Action {
     Restore(discard::Restore),
     /// List the discarded entries, the last first.
     Archived(discard::Archive),
+    /// Change an entry's payload: checked against the master, tried dry, the original kept.
+    Edit(edit::Edit),
     /// Take back what entries did to the master: each row becomes what it was before.
     Undo(undo::Undo),
     /// Apply undone entries once more.
@@ -147,6 +150,7 @@ pub async fn run(args: QueueArgs, invocation: &Invocation) -> Result<Exit, Fault
         Action::Discard(discard) => queue.discard(&discard, invocation.json).await,
         Action::Restore(restore) => queue.restore(&restore, invocation.json).await,
         Action::Archived(archive) => queue.archived(&archive, invocation.json).await,
+        Action::Edit(edit) => queue.edit(&edit, invocation.settings.environment.editor(), invocation.json).await,
         Action::Undo(undo) => queue.undo(&undo, false, invocation.json).await,
         Action::Redo(undo) => queue.undo(&undo, true, invocation.json).await,
     }

@@ -5,7 +5,7 @@
 
 mod chrome;
 mod clipboard;
-mod editor;
+pub mod editor;
 mod input;
 mod jobs;
 pub mod keymap;

@@ -75,6 +75,7 @@ const UNIFIED: &[Migration] = &[
     Migration::repeatable("28-conflicts.sql", include_str!("../../migrations/unified/28-conflicts.sql")),
     Migration::repeatable("28-rivals.sql", include_str!("../../migrations/unified/28-rivals.sql")),
     Migration::repeatable("28-witness.sql", include_str!("../../migrations/unified/28-witness.sql")),
+    Migration::repeatable("30-check.sql", include_str!("../../migrations/unified/30-check.sql")),
     Migration::repeatable("30-undo.sql", include_str!("../../migrations/unified/30-undo.sql")),
 ];
 

@@ -25,6 +25,7 @@ mod difference;
 mod digest;
 pub mod discard;
 mod ear;
+pub mod edit;
 #[cfg(debug_assertions)]
 pub mod failpoint;
 pub mod figures;
@@ -36,6 +37,7 @@ mod look;
 mod lossy;
 mod lost;
 mod pace;
+mod place;
 mod plan;
 mod planner;
 mod preview;

@@ -3,6 +3,7 @@
 mod codes;
 mod commands;
 mod discard;
+mod edit;
 mod excuses;
 mod families;
 mod hostile;
