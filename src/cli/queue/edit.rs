@@ -17,7 +17,7 @@ pub struct Edit {
     /// Take the payload from this file; `-` is stdin. Without it and --set, your $EDITOR opens.
     #[arg(long, value_name = "FILE", conflicts_with = "set")]
     pub file: Option<String>,
-    /// Put a value in, such as 'title=short' or 'metadata.tags=["a"]': JSON, or else a text. Repeatable.
+    /// Put a value in, such as 'title=short' or 'metadata.tags.0="a"': JSON, or else a text. Repeatable.
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
     /// Why, for the record.
