@@ -8,6 +8,7 @@ mod excuses;
 mod families;
 mod hostile;
 mod reasons;
+mod verdicts;
 mod undo;
 
 use super::support;
