@@ -8,8 +8,8 @@ mod excuses;
 mod families;
 mod hostile;
 mod reasons;
-mod verdicts;
 mod undo;
+mod verdicts;
 
 use super::support;
 use robbie_console::postgres::{Kind, Side};
