@@ -81,3 +81,41 @@ BEGIN
     PERFORM pg_notify('robbie_queue', '');
     RETURN true;
 END $$;
+
+-- Keys of the rows here that have all values of a payload without one; at most three.
+CREATE OR REPLACE FUNCTION robbie_sync.matching(tbl text, data jsonb) RETURNS SETOF jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    target regclass := to_regclass('public.' || quote_ident(matching.tbl));
+    key text[] := robbie_sync.key_columns(target);
+    same text;
+BEGIN
+    IF target IS NULL OR key = '{}' OR jsonb_typeof(data) IS DISTINCT FROM 'object' THEN
+        RETURN;
+    END IF;
+    SELECT string_agg(format('to_jsonb(t.%1$I) IS NOT DISTINCT FROM to_jsonb(w.%1$I)', a.attname), ' AND ') INTO same
+    FROM pg_attribute a WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped AND data ? a.attname::text AND a.attname <> ALL (key);
+    -- Without a value every row would match.
+    IF same IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY EXECUTE format('SELECT jsonb_build_object(%s) FROM %s t, jsonb_populate_record(NULL::%2$s, $1) w WHERE %s LIMIT 3',
+        (SELECT string_agg(format('%1$L, t.%1$I', k), ', ') FROM unnest(key) k), target, same)
+    USING data - key;
+END $$;
+
+-- A row here as JSON; NULL where there is none.
+CREATE OR REPLACE FUNCTION robbie_sync.row_here(tbl text, pk jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
+DECLARE
+    target regclass := to_regclass('public.' || quote_ident(row_here.tbl));
+    image jsonb;
+BEGIN
+    IF target IS NULL OR pk IS NULL OR pk = '{}' THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE format('SELECT to_jsonb(t.*) FROM %s t, jsonb_populate_record(NULL::%1$s, $1) w WHERE %s', target,
+        (SELECT string_agg(format('t.%1$I = w.%1$I', k), ' AND ') FROM jsonb_object_keys(pk) k))
+    INTO image USING pk;
+    RETURN image;
+END $$;

@@ -16,6 +16,7 @@ pub mod schema;
 pub mod status;
 pub mod sync;
 pub mod targets;
+pub mod users;
 
 pub use exit::Exit;
 pub use targets::{Targets, targets};
@@ -135,6 +136,8 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Run the engine without the console: send the queue, take the master's changes.
     Sync(sync::SyncArgs),
+    /// See and set which user of the master a replica's text id means.
+    Users(users::UsersArgs),
     /// Look at everything that must be right, and say what to do where it is not.
     Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell.
@@ -174,6 +177,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Fault> {
         Command::Schema(args) => schema::run(args, &Invocation::new(&global)?).await,
         Command::Status(args) => status::run(&args, &Invocation::new(&global)?).await,
         Command::Sync(args) => sync::run(&args, &Invocation::new(&global)?).await,
+        Command::Users(args) => users::run(args, &Invocation::new(&global)?).await,
         Command::Doctor(args) => doctor::run(args, &global).await,
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

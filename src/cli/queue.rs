@@ -1,8 +1,9 @@
 //! `robbie queue list|show|groups|dry-run|replay`: what is stuck, why, and getting it through.
 
-mod ask;
+pub(super) mod ask;
 mod discard;
 mod edit;
+mod fix;
 mod print;
 mod replay;
 mod undo;
@@ -52,6 +53,10 @@ pub enum Action {
     Archived(discard::Archive),
     /// Change an entry's payload: checked against the master, tried dry, the original kept.
     Edit(edit::Edit),
+    /// Give an entry that lacks its key that of the only row here with all of its values.
+    Adopt(fix::Fix),
+    /// Say where the row is that an entry waits for, and queue it where it is only here.
+    Parent(fix::Fix),
     /// Take back what entries did to the master: each row becomes what it was before.
     Undo(undo::Undo),
     /// Apply undone entries once more.
@@ -151,6 +156,8 @@ pub async fn run(args: QueueArgs, invocation: &Invocation) -> Result<Exit, Fault
         Action::Restore(restore) => queue.restore(&restore, invocation.json).await,
         Action::Archived(archive) => queue.archived(&archive, invocation.json).await,
         Action::Edit(edit) => queue.edit(&edit, invocation.settings.environment.editor(), invocation.json).await,
+        Action::Adopt(fix) => queue.adopt(&fix, invocation.json).await,
+        Action::Parent(fix) => queue.parent(&fix, invocation.json).await,
         Action::Undo(undo) => queue.undo(&undo, false, invocation.json).await,
         Action::Redo(undo) => queue.undo(&undo, true, invocation.json).await,
     }

@@ -15,6 +15,7 @@ macro_rules! reach {
     };
 }
 
+pub mod adopt;
 mod apply;
 mod batch;
 mod chain;

@@ -8,6 +8,7 @@ mod excuses;
 mod families;
 mod hostile;
 mod reasons;
+mod remedies;
 mod undo;
 mod verdicts;
 

@@ -95,7 +95,7 @@ fn nothing_to_do() -> Fault {
         .remedy("give --file FILE, --file - or --set PATH=VALUE")
 }
 
-fn changes(edited: &Edited) -> Result<(), Fault> {
+pub(super) fn changes(edited: &Edited) -> Result<(), Fault> {
     for (column, before, after) in &edited.changes {
         for (mark, value) in [('-', before), ('+', after)] {
             if let Some(value) = value {
@@ -114,7 +114,7 @@ fn changes(edited: &Edited) -> Result<(), Fault> {
     Ok(())
 }
 
-fn report(edited: &Edited, json: bool) -> Result<Exit, Fault> {
+pub(super) fn report(edited: &Edited, json: bool) -> Result<Exit, Fault> {
     if json {
         output::json(edited)?;
     } else {

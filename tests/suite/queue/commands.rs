@@ -4,6 +4,11 @@ use super::*;
 
 /// The command line over the suite's databases, as a script sees it: exit code and the document on stdout.
 pub(super) fn robbie(test: &support::TestPair, arguments: &[&str]) -> (i32, serde_json::Value) {
+    command(test, &[&["queue"], arguments].concat())
+}
+
+/// The same for any command.
+pub(super) fn command(test: &support::TestPair, arguments: &[&str]) -> (i32, serde_json::Value) {
     let url = |side: Side| {
         let config = &test.target(side).config;
         let tokio_postgres::config::Host::Unix(folder) = &config.get_hosts()[0] else { panic!("no socket") };
@@ -14,7 +19,7 @@ pub(super) fn robbie(test: &support::TestPair, arguments: &[&str]) -> (i32, serd
     };
     let home = tempfile::tempdir().unwrap();
     let done = std::process::Command::new(support::robbie())
-        .args(["--json", "--master", &url(Side::Master), "--replica", &url(Side::Replica), "queue"])
+        .args(["--json", "--master", &url(Side::Master), "--replica", &url(Side::Replica)])
         .args(arguments)
         .env("ROBBIE_HOME", home.path())
         .stdin(std::process::Stdio::null())
