@@ -4,6 +4,7 @@ pub(super) mod ask;
 mod discard;
 mod edit;
 mod fix;
+mod jobs;
 mod print;
 mod replay;
 mod undo;
@@ -45,6 +46,9 @@ pub enum Action {
     DryRun(Chosen),
     /// Send entries to the master once more.
     Replay(Replay),
+    /// Replays of many: list, show, resume, cancel.
+    #[command(subcommand)]
+    Jobs(jobs::Jobs),
     /// Put entries aside that nobody wants: into the archive, byte for byte, for 30 days.
     Discard(discard::Discard),
     /// Put discarded entries back into the queue as they were.
@@ -115,8 +119,11 @@ impl From<Order> for SortBy {
 #[group(id = "entries", required = true)]
 pub struct Chosen {
     /// These entries, by id.
-    #[arg(value_name = "ID", group = "entries", conflicts_with_all = ["filter", "group"])]
+    #[arg(value_name = "ID", group = "entries", conflicts_with_all = ["filter", "group", "all"])]
     pub ids: Vec<Uuid>,
+    /// All open entries.
+    #[arg(long, group = "entries", conflicts_with_all = ["filter", "group"])]
+    pub all: bool,
     /// All open entries that pass this filter.
     #[arg(long, value_name = "EXPR", group = "entries", conflicts_with = "group")]
     pub filter: Option<String>,
@@ -137,6 +144,9 @@ pub struct Replay {
     /// Apply what would overwrite a newer row on the master, and settle what finds no row there.
     #[arg(long)]
     pub force: bool,
+    /// How fast, and when to stop.
+    #[command(flatten)]
+    pub pace: jobs::Pace,
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
@@ -151,7 +161,15 @@ pub async fn run(args: QueueArgs, invocation: &Invocation) -> Result<Exit, Fault
         Action::Show { id } => queue.show(&id, invocation.json).await,
         Action::Groups { filter } => queue.groups(filter.as_deref(), invocation.json).await,
         Action::DryRun(chosen) => queue.dry_run(&chosen, invocation.json).await,
-        Action::Replay(replay) => queue.replay(&replay, invocation.json).await,
+        Action::Replay(replay) => {
+            #[cfg(debug_assertions)]
+            if let Some(armed) = invocation.settings.environment.get("ROBBIE_FAILPOINT") {
+                let points = crate::sync::failpoint::Failpoints::parse(armed)?;
+                return points.scope(queue.replay(&replay, invocation.json)).await;
+            }
+            queue.replay(&replay, invocation.json).await
+        }
+        Action::Jobs(jobs) => queue.jobs(&jobs, invocation.json).await,
         Action::Discard(discard) => queue.discard(&discard, invocation.json).await,
         Action::Restore(restore) => queue.restore(&restore, invocation.json).await,
         Action::Archived(archive) => queue.archived(&archive, invocation.json).await,

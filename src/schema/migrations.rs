@@ -54,6 +54,7 @@ const SMART_ROBBIE: &[Migration] = &[
     Migration::repeatable("29-load.sql", include_str!("../../migrations/smart-robbie/29-load.sql")),
     Migration::repeatable("29-rest-triggers.sql", include_str!("../../migrations/smart-robbie/29-rest-triggers.sql")),
     Migration::repeatable("30-desk.sql", include_str!("../../migrations/smart-robbie/30-desk.sql")),
+    Migration::once("31-jobs.sql", include_str!("../../migrations/smart-robbie/31-jobs.sql")),
 ];
 
 const UNIFIED: &[Migration] = &[
@@ -77,6 +78,7 @@ const UNIFIED: &[Migration] = &[
     Migration::repeatable("28-witness.sql", include_str!("../../migrations/unified/28-witness.sql")),
     Migration::repeatable("30-check.sql", include_str!("../../migrations/unified/30-check.sql")),
     Migration::repeatable("30-undo.sql", include_str!("../../migrations/unified/30-undo.sql")),
+    Migration::repeatable("31-frozen.sql", include_str!("../../migrations/unified/31-frozen.sql")),
 ];
 
 impl Schema {

@@ -8,7 +8,7 @@ use crate::postgres::{Fault, Kind, Side};
 use crate::queue::Verdict;
 use std::collections::HashMap;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Row, Transaction};
 use uuid::Uuid;
 
 /// About how many bytes of payload are in a batch.
@@ -76,6 +76,8 @@ pub struct Sender {
     pub reason: Option<String>,
     /// Applies over newer rows.
     pub force: bool,
+    /// The versions of the master's rows with which entries were chosen: where another one is met, the entry is not applied.
+    pub frozen: HashMap<Uuid, String>,
 }
 
 /// What the master answered for one entry.
@@ -113,6 +115,7 @@ pub async fn sender(replica: &Client, run: Uuid, actor: &str) -> Result<Sender, 
         actor: actor.to_owned(),
         reason: None,
         force: false,
+        frozen: HashMap::new(),
     })
 }
 
@@ -217,7 +220,10 @@ pub async fn apply_in_order(
 ) -> Result<Vec<Answer>, Fault> {
     reach!("send.before");
     let steps: Vec<Step<'_>> = entries.iter().map(Entry::step).collect();
-    let planned: Vec<&Entry> = plan::order(&steps, depth).into_iter().map(|i| &entries[i]).collect();
+    let mut planned: Vec<&Entry> = plan::order(&steps, depth).into_iter().map(|i| &entries[i]).collect();
+    let transaction = master.transaction().await.map_err(on_master)?;
+    reach!("apply.before");
+    let moved = if sender.frozen.is_empty() { vec![] } else { take_out_moved(&transaction, &mut planned, sender).await? };
     let ids: Vec<Uuid> = planned.iter().map(|e| e.id).collect();
     let seqs: Vec<i64> = planned.iter().map(|e| e.seq).collect();
     let tables: Vec<&str> = planned.iter().map(|e| e.table.as_str()).collect();
@@ -228,8 +234,6 @@ pub async fn apply_in_order(
     let seen: Vec<Option<&str>> = planned.iter().map(|e| e.seen.as_deref()).collect();
     let waits: Vec<Option<Uuid>> = planned.iter().map(|e| e.waits).collect();
 
-    let transaction = master.transaction().await.map_err(on_master)?;
-    reach!("apply.before");
     // Sent together: where the limits are refused the rest is too.
     let limits = transaction.batch_execute(if keep { LIMITS } else { DRY_LIMITS });
     let parameters: [(&(dyn ToSql + Sync), Type); 19] = [
@@ -257,9 +261,9 @@ pub async fn apply_in_order(
     limits.map_err(on_master)?;
     let rows = rows.map_err(on_master)?;
     let mut answers: Vec<Answer> = rows.iter().map(answer).collect::<Result<_, _>>()?;
-    if answers.len() != entries.len() {
+    if answers.len() != planned.len() {
         let told =
-            format!("robbie_sync.push answered for {} of {} entries: nothing was kept", answers.len(), entries.len());
+            format!("robbie_sync.push answered for {} of {} entries: nothing was kept", answers.len(), planned.len());
         return Err(Fault::new(Kind::Schema, told).on(Side::Master).remedy("robbie schema migrate --target master"));
     }
     let sent: HashMap<Uuid, &str> = planned.iter().map(|e| (e.id, e.version.as_str())).collect();
@@ -273,7 +277,50 @@ pub async fn apply_in_order(
         transaction.rollback().await.map_err(on_master)?;
     }
     reach!("apply.committed");
+    answers.extend(moved);
     Ok(answers)
+}
+
+/// Takes the entries out whose row on the master is not the one that they were chosen with, and answers for them. The rows of
+/// the others are locked until the transaction ends.
+async fn take_out_moved(
+    transaction: &Transaction<'_>,
+    planned: &mut Vec<&Entry>,
+    sender: &Sender,
+) -> Result<Vec<Answer>, Fault> {
+    transaction.batch_execute(LIMITS).await.map_err(on_master)?;
+    let asked: Vec<&Entry> = planned.iter().copied().filter(|e| sender.frozen.contains_key(&e.id)).collect();
+    let ids: Vec<Uuid> = asked.iter().map(|e| e.id).collect();
+    let tables: Vec<&str> = asked.iter().map(|e| e.table.as_str()).collect();
+    let keys: Vec<Option<&str>> = asked.iter().map(|e| e.pk.as_deref()).collect();
+    let rows = transaction
+        .query(
+            "SELECT v.id, v.version FROM robbie_sync.row_versions($1, $2, $3, $4, true) v WHERE NOT v.excused",
+            &[&sender.run, &ids, &tables, &keys],
+        )
+        .await
+        .map_err(on_master)?;
+    let moved: HashMap<Uuid, bool> = rows
+        .iter()
+        .map(|r| (r.get::<_, Uuid>(0), r.get::<_, String>(1)))
+        .filter(|(id, version)| sender.frozen.get(id).is_some_and(|frozen| frozen != version))
+        .map(|(id, version)| (id, version == "locked"))
+        .collect();
+    let answers = planned.iter().filter_map(|e| Some(unmoved(e, *moved.get(&e.id)?))).collect();
+    planned.retain(|e| !moved.contains_key(&e.id));
+    Ok(answers)
+}
+
+/// The answer for an entry that was not applied, for its row is locked or another one now.
+fn unmoved(entry: &Entry, locked: bool) -> Answer {
+    let (outcome, message) = if locked {
+        (Outcome::Later, "somebody has its row on the master locked")
+    } else {
+        (Outcome::Drifted, "its row on the master changed since the preview")
+    };
+    let answer = unheard(entry, Verdict::Fault, outcome, None, message.to_owned(), &entry.table);
+    let again = "look at it again, and replay it then: robbie queue dry-run".to_owned();
+    Answer { outcome: EntryOutcome { remedy: Some(again), ..answer.outcome }, ..answer }
 }
 
 fn answer(row: &Row) -> Result<Answer, Fault> {

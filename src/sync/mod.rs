@@ -30,7 +30,9 @@ pub mod edit;
 #[cfg(debug_assertions)]
 pub mod failpoint;
 pub mod figures;
+pub mod freeze;
 mod guard;
+pub mod job;
 mod keyset;
 pub mod load;
 mod lock;
@@ -63,7 +65,7 @@ pub use cycle::{Worker, cycle};
 pub use difference::{Differences, TableDifference, differences};
 pub use lock::{Asked, EngineLock, ask, holder};
 pub use preview::{Preview, preview};
-pub use replay::replay;
+pub use replay::{replay, replay_frozen};
 pub use report::{
     CycleOptions, CycleReport, Detection, EngineStatus, EntryOutcome, Mode, Outcome, PullReport, PushReport,
     ReplayOptions,

@@ -173,7 +173,7 @@ impl PushReport {
                 Outcome::NoChange | Outcome::Superseded => &mut self.no_change,
                 Outcome::ConflictResolved => &mut self.conflicts,
                 Outcome::Held | Outcome::Blocked => &mut self.blocked,
-                Outcome::Failed | Outcome::Missing => &mut self.failed,
+                Outcome::Failed | Outcome::Missing | Outcome::Drifted => &mut self.failed,
                 Outcome::Later => &mut self.later,
             } += 1;
         }

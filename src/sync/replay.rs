@@ -2,6 +2,7 @@
 
 use super::batch::{self, Entry};
 use super::chain::Chains;
+use super::freeze::FrozenEntry;
 use super::plan::{self, Step};
 use super::report::{EntryOutcome, Mode, Outcome, ReplayOptions};
 use super::session::Sessions;
@@ -9,56 +10,69 @@ use super::settle;
 use super::side::on_replica;
 use crate::postgres::{Fault, Pair};
 use crate::queue::Verdict;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// Entries in one transaction.
 const CHUNK: usize = 500;
 
+/// Up to how many entries answers have the rows before and after.
+const PICTURED: usize = 1_000;
+/// About how many bytes of payload are in one transaction.
+const BYTES: u64 = 16 << 20;
+
 /// Replays entries: parents first, each row's own chain in order, every effect with its ledger row.
 ///
-/// Answers come in the order in which the entries were asked for. A dry run runs the same statements and rolls them back;
-/// what a rollback leaves behind are the values that sequences gave out. More than 500 entries are several
-/// transactions: dry, a later one does not see what an earlier one would have done.
+/// Answers come in the order in which the entries were asked for; with more than 1,000 they have no images. A dry run runs the
+/// same statements and rolls them back; what a rollback leaves behind are the values that sequences gave out. More than 500
+/// entries are several transactions: dry, a later one does not see what an earlier one would have done.
 pub async fn replay(pair: &Pair, ids: &[Uuid], options: ReplayOptions) -> Result<Vec<EntryOutcome>, Fault> {
-    let mut s = Sessions::open(pair, if options.mode == Mode::Dry { "dry run" } else { "replay" }).await?;
-    if options.mode == Mode::Apply {
-        super::lock::read_queue(&s.replica).await?;
-        s.replica.execute("SELECT robbie_sync.note_missed()", &[]).await.map_err(on_replica)?;
-    }
-    let entries = read(&s.replica, ids).await?;
-    let depth = batch::depths(&s.master, &entries).await?;
-    let steps: Vec<Step<'_>> = entries.iter().map(Entry::step).collect();
-    let planned: Vec<Entry> = plan::order(&steps, &depth).into_iter().map(|i| entries[i].clone()).collect();
+    replay_frozen(pair, ids, &HashMap::new(), options).await
+}
 
-    let run = Uuid::new_v4();
+/// Replays entries as they were frozen: what changed since is answered as drifted, and not tried.
+pub async fn replay_frozen(
+    pair: &Pair,
+    ids: &[Uuid],
+    frozen: &HashMap<Uuid, FrozenEntry>,
+    options: ReplayOptions,
+) -> Result<Vec<EntryOutcome>, Fault> {
+    let mut sending = Sending::open(pair, Uuid::new_v4(), options, ids.len() <= PICTURED).await?;
+    let planned = sending.plan(ids).await?;
     let mut found: HashMap<Uuid, EntryOutcome> = HashMap::new();
     let mut stopped = None;
-    let mut chains = Chains::default();
-    for chunk in planned.chunks(CHUNK) {
-        let mut chunk = chunk.to_vec();
-        chains.hold_back(&mut chunk);
-        match send(&mut s, &chunk, run, &options).await {
-            Ok(outcomes) => {
-                let settled = outcomes.iter().filter(|o| o.outcome.is_settled()).map(|o| o.id).collect();
-                chains.remember(&chunk, &settled);
-                found.extend(outcomes.into_iter().map(|o| (o.id, o)));
-            }
-            Err(fault) => {
-                stopped = Some(fault);
-                break;
+    let mut todo = planned.clone();
+    'passes: while !todo.is_empty() {
+        let mut settled = false;
+        let chunks = chunks(&todo);
+        let several = chunks.len() > 1;
+        for chunk in chunks {
+            match sending.send(&chunk, frozen).await {
+                Ok(outcomes) => {
+                    settled |= outcomes.iter().any(|o| o.outcome.is_settled());
+                    found.extend(outcomes.into_iter().map(|o| (o.id, o)));
+                }
+                Err(fault) => {
+                    stopped = Some(fault);
+                    break 'passes;
+                }
             }
         }
+        // What waited for something of a later chunk is tried again; within a chunk the master has done that.
+        if !settled || !several || sending.options.mode == Mode::Dry {
+            break;
+        }
+        todo.retain(|p| found.get(&p.id).is_some_and(is_late));
     }
-    if options.mode == Mode::Apply && !planned.is_empty() {
-        record(&s.replica, run, &found, &options, stopped.as_ref()).await?;
+    if sending.options.mode == Mode::Apply && !planned.is_empty() {
+        record(&sending.s.replica, sending.run, &found, &sending.options, stopped.as_ref()).await?;
     }
     match stopped {
         Some(fault) if found.is_empty() => return Err(fault),
         Some(fault) => {
-            for entry in planned.iter().filter(|e| !found.contains_key(&e.id)).collect::<Vec<_>>() {
-                found.insert(entry.id, unsent(entry.id, &fault));
+            for place in planned.iter().filter(|p| !found.contains_key(&p.id)).collect::<Vec<_>>() {
+                found.insert(place.id, unsent(place.id, &fault));
             }
         }
         None => {}
@@ -66,42 +80,166 @@ pub async fn replay(pair: &Pair, ids: &[Uuid], options: ReplayOptions) -> Result
     Ok(ids.iter().map(|id| found.get(id).cloned().unwrap_or_else(|| missing(*id))).collect())
 }
 
-async fn send(
-    s: &mut Sessions,
-    chunk: &[Entry],
-    run: Uuid,
-    options: &ReplayOptions,
-) -> Result<Vec<EntryOutcome>, Fault> {
-    let mut tried = 0;
-    loop {
-        tried += 1;
-        let mut sender = batch::sender(&s.replica, run, &options.actor).await?;
-        sender.reason.clone_from(&options.reason);
-        sender.force = options.force;
-        match batch::apply(&mut s.master, chunk, &sender, options.mode == Mode::Apply, true).await {
-            Ok(answers) => {
-                if options.mode == Mode::Apply {
-                    settle::settle(&s.replica, &answers, &sender, None).await?;
-                }
-                return Ok(answers.into_iter().map(|a| a.outcome).collect());
+/// Whether an entry may go through once others have.
+pub(super) fn is_late(outcome: &EntryOutcome) -> bool {
+    matches!(outcome.verdict, Verdict::WaitsForParent | Verdict::WaitsForChain)
+        || outcome.outcome == Outcome::Later
+        || (outcome.outcome != Outcome::NoChange && outcome.sqlstate.as_deref() == Some("23505"))
+}
+
+/// An entry's place in the plan: its payload is read when its turn has come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// The entry.
+    pub id: Uuid,
+    /// About how much of memory its payload takes.
+    bytes: u64,
+}
+
+/// What goes together in one transaction.
+fn chunks(places: &[Place]) -> Vec<Vec<Uuid>> {
+    let mut chunks: Vec<Vec<Uuid>> = vec![];
+    let mut room = 0;
+    for place in places {
+        match chunks.last_mut() {
+            Some(last) if last.len() < CHUNK && place.bytes <= room => {
+                last.push(place.id);
+                room -= place.bytes;
             }
-            // The engine's push may have changed the nonce between our look and our call.
-            Err(fault) if super::guard::is_identity_clash(&fault) && tried < 3 => {}
-            Err(fault) => return Err(fault),
+            _ => {
+                chunks.push(vec![place.id]);
+                room = BYTES.saturating_sub(place.bytes);
+            }
+        }
+    }
+    chunks
+}
+
+/// A replay under way: its sessions, and which rows an unsettled entry stands in the way of.
+pub(super) struct Sending {
+    /// The sessions.
+    pub s: Sessions,
+    /// The run it belongs to.
+    pub run: Uuid,
+    /// How.
+    pub options: ReplayOptions,
+    images: bool,
+    chains: Chains,
+}
+
+impl Sending {
+    /// Opens the sessions.
+    pub async fn open(pair: &Pair, run: Uuid, options: ReplayOptions, images: bool) -> Result<Self, Fault> {
+        let s = Sessions::open(pair, if options.mode == Mode::Dry { "dry run" } else { "replay" }).await?;
+        if options.mode == Mode::Apply {
+            super::lock::read_queue(&s.replica).await?;
+            s.replica.execute("SELECT robbie_sync.note_missed()", &[]).await.map_err(on_replica)?;
+        }
+        Ok(Self { s, run, options, images, chains: Chains::default() })
+    }
+
+    /// The order in which these entries are applied; those that the queue does not have are left out. They are the ones whose
+    /// own order is kept from now on: any other open entry of their rows is in their way.
+    pub async fn plan(&mut self, ids: &[Uuid]) -> Result<Vec<Place>, Fault> {
+        const MAKE: &str = "CREATE TEMP TABLE IF NOT EXISTS robbie_chosen (id uuid PRIMARY KEY); TRUNCATE pg_temp.robbie_chosen";
+        self.s.replica.batch_execute(MAKE).await.map_err(on_replica)?;
+        for page in ids.chunks(20_000) {
+            let add = "INSERT INTO pg_temp.robbie_chosen SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING";
+            self.s.replica.execute(add, &[&page]).await.map_err(on_replica)?;
+        }
+        self.s.replica.batch_execute("ANALYZE pg_temp.robbie_chosen").await.map_err(on_replica)?;
+        let rows = self
+            .s
+            .replica
+            .query(
+                "SELECT p.id, coalesce(e.seq, 0), coalesce(e.tbl, p.table_name::text),
+                        coalesce(e.op, upper(p.operation)) = 'DELETE', md5(e.pk::text), pg_column_size(p.data)::bigint
+                 FROM pg_temp.robbie_chosen c JOIN public.pending_sync p USING (id)
+                 LEFT JOIN robbie_sync.entry e ON e.entry_id = p.id",
+                &[],
+            )
+            .await
+            .map_err(on_replica)?;
+        let depth = batch::depths_of(&self.s.master, rows.iter().map(|r| r.get(2)).collect()).await?;
+        let steps: Vec<Step<'_>> = rows
+            .iter()
+            .map(|r| Step { seq: r.get(1), table: r.get(2), key: r.get(4), delete: r.get(3) })
+            .collect();
+        let place = |i: usize| Place { id: rows[i].get(0), bytes: rows[i].get::<_, i64>(5).unsigned_abs() * 4 };
+        Ok(plan::order(&steps, &depth).into_iter().map(place).collect())
+    }
+
+    /// Sends entries of the plan in one transaction, and notes what became of them.
+    pub async fn send(
+        &mut self,
+        ids: &[Uuid],
+        frozen: &HashMap<Uuid, FrozenEntry>,
+    ) -> Result<Vec<EntryOutcome>, Fault> {
+        let all = read(&self.s.replica, ids).await?;
+        let found: HashSet<Uuid> = all.iter().map(|(e, _)| e.id).collect();
+        let mut outcomes: Vec<EntryOutcome> = vec![];
+        for id in ids.iter().filter(|id| !found.contains(id)) {
+            outcomes.push(if frozen.contains_key(id) { drifted(*id, "it left the queue") } else { missing(*id) });
+        }
+        let edited = |e: &Entry, hash: &str| frozen.get(&e.id).is_some_and(|f| f.hash.as_deref() != Some(hash));
+        let (changed, same): (Vec<_>, Vec<_>) = all.into_iter().partition(|(e, hash)| edited(e, hash));
+        outcomes.extend(changed.iter().map(|(e, _)| drifted(e.id, "it was edited")));
+        let mut same: Vec<Entry> = same.into_iter().map(|(e, _)| e).collect();
+        let changed: Vec<Entry> = changed.into_iter().map(|(e, _)| e).collect();
+        self.chains.remember(&changed, &HashSet::new());
+        self.chains.hold_back(&mut same);
+        if !same.is_empty() {
+            outcomes.extend(self.apply(&same, frozen).await?);
+        }
+        let settled = outcomes.iter().filter(|o| o.outcome.is_settled()).map(|o| o.id).collect();
+        self.chains.remember(&same, &settled);
+        Ok(outcomes)
+    }
+
+    async fn apply(
+        &mut self,
+        entries: &[Entry],
+        frozen: &HashMap<Uuid, FrozenEntry>,
+    ) -> Result<Vec<EntryOutcome>, Fault> {
+        let keep = self.options.mode == Mode::Apply;
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            let mut sender = batch::sender(&self.s.replica, self.run, &self.options.actor).await?;
+            sender.reason.clone_from(&self.options.reason);
+            sender.force = self.options.force;
+            let row = |e: &Entry| Some((e.id, frozen.get(&e.id)?.row.clone()?));
+            sender.frozen = entries.iter().filter_map(row).collect();
+            match batch::apply(&mut self.s.master, entries, &sender, keep, self.images).await {
+                Ok(answers) => {
+                    let (moved, answers): (Vec<_>, Vec<_>) =
+                        answers.into_iter().partition(|a| a.outcome.outcome == Outcome::Drifted);
+                    if keep && !answers.is_empty() {
+                        settle::settle(&self.s.replica, &answers, &sender, None).await?;
+                    }
+                    return Ok(answers.into_iter().chain(moved).map(|a| a.outcome).collect());
+                }
+                // The engine's push may have changed the nonce between our look and our call.
+                Err(fault) if super::guard::is_identity_clash(&fault) && tried < 5 => {}
+                Err(fault) => return Err(fault),
+            }
         }
     }
 }
 
-async fn read(replica: &Client, ids: &[Uuid]) -> Result<Vec<Entry>, Fault> {
+/// The entries with these ids, and the digest of what they say.
+async fn read(replica: &Client, ids: &[Uuid]) -> Result<Vec<(Entry, String)>, Fault> {
     let rows = replica
         .query(
             "SELECT p.id, coalesce(e.seq, 0), coalesce(e.tbl, p.table_name::text), coalesce(e.op, upper(p.operation)), e.pk::text,
                     p.data::text, coalesce(e.base, CASE WHEN e.op <> 'INSERT' THEN b.image END)::text, e.seen,
                     p.xmin::text, (
                         SELECT f.entry_id FROM robbie_sync.entry f
-                        WHERE f.tbl = e.tbl AND f.pk = e.pk AND f.seq < e.seq AND f.entry_id <> ALL ($1)
+                        WHERE f.tbl = e.tbl AND f.pk = e.pk AND f.seq < e.seq
+                          AND NOT EXISTS (SELECT 1 FROM pg_temp.robbie_chosen c WHERE c.id = f.entry_id)
                           AND f.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined')
-                        ORDER BY f.seq LIMIT 1)
+                        ORDER BY f.seq LIMIT 1),
+                    md5(concat_ws(' ', p.table_name, p.operation, p.data::text))
              FROM public.pending_sync p LEFT JOIN robbie_sync.entry e ON e.entry_id = p.id
              LEFT JOIN robbie_sync.base b ON b.tbl = e.tbl AND b.pk = e.pk AND b.xid = e.xid
              WHERE p.id = ANY ($1)",
@@ -109,7 +247,7 @@ async fn read(replica: &Client, ids: &[Uuid]) -> Result<Vec<Entry>, Fault> {
         )
         .await
         .map_err(on_replica)?;
-    Ok(rows.iter().map(batch::entry).collect())
+    Ok(rows.iter().map(|r| (batch::entry(r), r.get(10))).collect())
 }
 
 async fn record(
@@ -154,6 +292,15 @@ fn unsent(id: Uuid, fault: &Fault) -> EntryOutcome {
         object: fault.object.clone(),
         remedy: fault.remedy.clone(),
         ..blank(id, Outcome::Later)
+    }
+}
+
+fn drifted(id: Uuid, how: &str) -> EntryOutcome {
+    EntryOutcome {
+        message: Some(format!("{how} since the preview")),
+        object: Some("pending_sync".into()),
+        remedy: Some("look at it again, and replay it then: robbie queue dry-run".into()),
+        ..blank(id, Outcome::Drifted)
     }
 }
 

@@ -44,7 +44,7 @@ impl Default for CycleOptions {
 }
 
 /// What applying one entry came to. In a dry run: what it would come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Took effect on the master.
@@ -65,6 +65,8 @@ pub enum Outcome {
     Later,
     /// There is no such entry in the queue.
     Missing,
+    /// Changed since it was previewed, itself or its row on the master: not tried.
+    Drifted,
 }
 
 impl Outcome {
@@ -80,6 +82,7 @@ impl Outcome {
             Self::Failed => "failed",
             Self::Later => "later",
             Self::Missing => "missing",
+            Self::Drifted => "drifted",
         }
     }
     /// Reads a name as the database spells it.
@@ -94,6 +97,7 @@ impl Outcome {
             Self::Failed,
             Self::Later,
             Self::Missing,
+            Self::Drifted,
         ]
         .into_iter()
         .find(|o| o.name() == name)

@@ -7,6 +7,8 @@ mod edit;
 mod excuses;
 mod families;
 mod hostile;
+mod frozen;
+mod jobs;
 mod reasons;
 mod remedies;
 mod undo;

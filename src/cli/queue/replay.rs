@@ -4,12 +4,17 @@ use super::{Chosen, Queue, Replay};
 use crate::cli::{Exit, output};
 use crate::postgres::{Fault, Kind, Side};
 use crate::queue::{Proof, diagnosis};
-use crate::sync::{self, EntryOutcome, Mode, Outcome, ReplayOptions};
+use crate::sync::{self, freeze, EntryOutcome, Mode, Outcome, ReplayOptions};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{BufRead, IsTerminal};
 use uuid::Uuid;
+
+/// From more entries on a replay is a job, which can be resumed.
+const MANY: usize = 500;
+/// What a dry run leaves behind.
+const SEQUENCES: &str =
+    "nothing was written; sequences on the master may have advanced, which a rollback does not undo";
 
 /// What became of the entries, as `--json` prints it.
 #[derive(Serialize)]
@@ -18,16 +23,17 @@ struct Report<'a> {
     chosen: usize,
     outcomes: BTreeMap<&'static str, usize>,
     entries: &'a [EntryOutcome],
+    /// What a rollback does not undo.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disclosure: Option<&'static str>,
 }
 
 impl Queue {
     pub(super) async fn dry_run(&self, chosen: &Chosen, json: bool) -> Result<Exit, Fault> {
         let ids = self.freeze(chosen).await?;
-        let outcomes = self.send(&ids, Mode::Dry, None, false).await?;
+        let outcomes = self.try_out(&ids).await?;
         if !json {
-            output::note(
-                "nothing was written; sequences on the master may have advanced, which a rollback does not undo",
-            );
+            output::note(SEQUENCES);
         }
         report(&outcomes, ids.len(), true, json)
     }
@@ -37,45 +43,45 @@ impl Queue {
         if ids.is_empty() {
             return report(&[], 0, false, json);
         }
-        if !replay.yes && !self.confirmed(ids.len())? {
+        if !self.shape.migrated {
+            return Err(needs_migration());
+        }
+        // What is asked about is frozen: what changes while the question stands is left alone.
+        let frozen = if replay.pace.stop_on_new {
+            freeze::preview(&self.pair, &ids, replay.force).await?
+        } else {
+            freeze::freeze(&self.pair, &ids, replay.force).await?
+        };
+        if !replay.yes && !self.agrees_to(&frozen)? {
             output::note("nothing was replayed");
             return Ok(Exit::Done);
         }
-        let outcomes = self.send(&ids, Mode::Apply, replay.reason.clone(), replay.force).await?;
+        if replay.pace.is_given() || ids.len() > MANY {
+            return self.replay_as_job(frozen, replay, json).await;
+        }
+        let options = ReplayOptions {
+            mode: Mode::Apply,
+            actor: "command line".to_owned(),
+            reason: replay.reason.clone(),
+            force: replay.force,
+        };
+        let mut known = frozen.by_id();
+        // An id that the queue never had is missing, and has not drifted.
+        known.retain(|_, entry| entry.hash.is_some());
+        let outcomes = sync::replay_frozen(&self.pair, &ids, &known, options).await?;
         report(&outcomes, ids.len(), false, json)
     }
 
-    async fn send(
-        &self,
-        ids: &[Uuid],
-        mode: Mode,
-        reason: Option<String>,
-        force: bool,
-    ) -> Result<Vec<EntryOutcome>, Fault> {
+    async fn try_out(&self, ids: &[Uuid]) -> Result<Vec<EntryOutcome>, Fault> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
         if !self.shape.migrated {
             return Err(needs_migration());
         }
-        let options = ReplayOptions { mode, actor: "command line".to_owned(), reason, force };
+        let options =
+            ReplayOptions { mode: Mode::Dry, actor: "command line".to_owned(), reason: None, force: false };
         sync::replay(&self.pair, ids, options).await
-    }
-
-    /// Asks on the terminal; without one, a yes has to be given as a flag.
-    fn confirmed(&self, count: usize) -> Result<bool, Fault> {
-        if !std::io::stdin().is_terminal() {
-            return Err(Fault::new(Kind::Settings, "there is no terminal to ask on").remedy("add --yes to go ahead"));
-        }
-        let master = &self.pair.master.target().name;
-        let entries = if count == 1 { "1 entry".to_owned() } else { format!("{count} entries") };
-        eprint!("Replay {entries} to {}? [y/N] ", output::printable(master));
-        let mut answer = String::new();
-        std::io::stdin()
-            .lock()
-            .read_line(&mut answer)
-            .map_err(|e| Fault::new(Kind::Local, "the answer could not be read").because(e))?;
-        Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 }
 
@@ -93,7 +99,7 @@ fn report(outcomes: &[EntryOutcome], chosen: usize, dry_run: bool, json: bool) -
         *counts.entry(entry.outcome.name()).or_default() += 1;
     }
     if json {
-        output::json(&Report { dry_run, chosen, outcomes: counts, entries: outcomes })?;
+        output::json(&Report { dry_run, chosen, outcomes: counts, entries: outcomes, disclosure: dry_run.then_some(SEQUENCES) })?;
     } else {
         for entry in outcomes {
             output::line(line(entry))?;
@@ -131,7 +137,7 @@ fn line(entry: &EntryOutcome) -> String {
 
 /// The engine's remedy, else that of the code.
 pub(crate) fn remedy(entry: &EntryOutcome) -> Option<String> {
-    if entry.remedy.is_some() || entry.outcome.is_settled() || entry.outcome == Outcome::Missing {
+    if entry.remedy.is_some() || entry.outcome.is_settled() || matches!(entry.outcome, Outcome::Missing | Outcome::Drifted) {
         return entry.remedy.clone();
     }
     let found = diagnosis::of_outcome(

@@ -297,6 +297,7 @@ fn said(one: &EntryOutcome, dry: bool) -> String {
         Outcome::Failed => format!("Failed: {}", one.verdict),
         Outcome::Later => "The row is locked on the master; it is tried again soon".to_owned(),
         Outcome::Missing => "The entry is no longer in the queue".to_owned(),
+        Outcome::Drifted => "It changed since the preview: look at it again".to_owned(),
     };
     let code = one.sqlstate.as_deref().map(|code| format!(" {code}")).unwrap_or_default();
     let message =

@@ -108,3 +108,57 @@ async fn shuffled_entries_over_parents_and_children_need_no_second_try() {
     assert!(outcomes.iter().all(|o| o.outcome == Outcome::Applied), "{outcomes:?}");
     assert_eq!(outcomes.iter().map(|o| o.id).collect::<Vec<_>>(), ids);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_thousand_shuffled_entries_over_six_tables_meet_no_foreign_key() {
+    let f = Fixture::new().await;
+    let tables = 6;
+    for n in 0..tables {
+        let parent = if n == 0 { String::new() } else { format!(", up uuid not null references shelf_{}", n - 1) };
+        // The first table points at itself too: its rows are in any order of the queue, over several chunks.
+        let own = if n == 0 { ", up uuid references shelf_0" } else { "" };
+        let table = format!("create table shelf_{n} (id uuid primary key, name text{parent}{own})");
+        f.master.batch_execute(&format!("{table}; select robbie_sync.capture('shelf_{n}', 'row')")).await.unwrap();
+        f.replica.batch_execute(&format!("{table}; select robbie_sync.watch('shelf_{n}')")).await.unwrap();
+    }
+    let seed = std::env::var("ROBBIE_SEED").unwrap_or_else(|_| "0.25".into());
+    f.replica
+        .batch_execute(&format!(
+            "select setseed({seed});
+             insert into pending_sync (table_name, operation, data)
+             select 'shelf_' || (n % 6), 'INSERT', jsonb_build_object('id', md5('r' || n)::uuid, 'name', n,
+                 'up', case when n % 6 > 0 then md5('r' || n - 1)::uuid when n >= 6 then md5('r' || n / 12 * 6)::uuid end)
+             from generate_series(0, 4999) n order by random()"
+        ))
+        .await
+        .unwrap();
+    let rows = f.replica.query("select id from pending_sync order by random()", &[]).await.unwrap();
+    let ids: Vec<Uuid> = rows.iter().map(|r| r.get(0)).collect();
+    let outcomes = replay(&f, &ids, Mode::Apply, false).await;
+    let bad: Vec<_> = outcomes.iter().filter(|o| o.outcome != Outcome::Applied).take(3).collect();
+    assert!(bad.is_empty() && outcomes.len() == 5_000, "seed {seed}: {bad:?}");
+    for n in 0..tables {
+        let of_it = format!("shelf_{n}");
+        assert_eq!(count(&f.master, &of_it).await, (5_000 - n + 5) / 6);
+    }
+}
+
+#[tokio::test]
+async fn a_deferred_foreign_key_is_reported_by_a_dry_run() {
+    let f = Fixture::new().await;
+    let tables = "create table owner (id uuid primary key);
+        create table thing (id uuid primary key, owner uuid references owner deferrable initially deferred)";
+    f.master
+        .batch_execute(&format!("{tables}; select robbie_sync.capture('owner', 'row'), robbie_sync.capture('thing', 'row')"))
+        .await
+        .unwrap();
+    f.replica
+        .batch_execute(&format!("{tables}; select robbie_sync.watch('owner'), robbie_sync.watch('thing')"))
+        .await
+        .unwrap();
+    let (id, nobody) = (Uuid::new_v4(), Uuid::new_v4());
+    let thing = f.queue("thing", "INSERT", &format!(r#"{{"id":"{id}","owner":"{nobody}"}}"#)).await;
+    let told = replay(&f, &[thing], Mode::Dry, false).await;
+    assert_eq!((told[0].verdict, told[0].sqlstate.as_deref()), (Verdict::WaitsForParent, Some("23503")), "{told:?}");
+    assert_eq!(count(&f.master, "thing").await, 0);
+}
