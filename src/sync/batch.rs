@@ -223,7 +223,8 @@ pub async fn apply_in_order(
     let mut planned: Vec<&Entry> = plan::order(&steps, depth).into_iter().map(|i| &entries[i]).collect();
     let transaction = master.transaction().await.map_err(on_master)?;
     reach!("apply.before");
-    let moved = if sender.frozen.is_empty() { vec![] } else { take_out_moved(&transaction, &mut planned, sender).await? };
+    let moved =
+        if sender.frozen.is_empty() { vec![] } else { take_out_moved(&transaction, &mut planned, sender).await? };
     let ids: Vec<Uuid> = planned.iter().map(|e| e.id).collect();
     let seqs: Vec<i64> = planned.iter().map(|e| e.seq).collect();
     let tables: Vec<&str> = planned.iter().map(|e| e.table.as_str()).collect();

@@ -96,8 +96,9 @@ async fn look(pair: &Pair, ids: &[Uuid], force: bool, tried: bool) -> Result<Fro
     }
     let known: std::collections::HashSet<Uuid> = planned.into_iter().collect();
     let gone = ids.iter().filter(|id| !known.contains(id));
-    let gone: Vec<FrozenEntry> =
-        gone.map(|id| FrozenEntry { id: *id, hash: None, row: None, verdict: None, outcome: Some(Outcome::Missing) }).collect();
+    let gone: Vec<FrozenEntry> = gone
+        .map(|id| FrozenEntry { id: *id, hash: None, row: None, verdict: None, outcome: Some(Outcome::Missing) })
+        .collect();
     if !gone.is_empty() {
         *frozen.by_outcome.entry(Outcome::Missing).or_default() += gone.len() as u64;
     }

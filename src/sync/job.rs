@@ -134,11 +134,21 @@ impl JobHandle {
     }
     /// Has it wait before the next entries.
     pub fn pause(&self) {
-        self.wish.send_if_modified(|w| *w == Wish::Run && { *w = Wish::Pause; true });
+        self.wish.send_if_modified(|w| {
+            *w == Wish::Run && {
+                *w = Wish::Pause;
+                true
+            }
+        });
     }
     /// Has it go on.
     pub fn resume(&self) {
-        self.wish.send_if_modified(|w| *w == Wish::Pause && { *w = Wish::Run; true });
+        self.wish.send_if_modified(|w| {
+            *w == Wish::Pause && {
+                *w = Wish::Run;
+                true
+            }
+        });
     }
     /// Ends it within a second; what is under way by then is given up by the master.
     pub fn cancel(&self) {
@@ -178,12 +188,8 @@ pub async fn cancel(pair: &Pair, job: Uuid) -> Result<bool, Fault> {
 }
 
 async fn opened(pair: &Pair, job: Uuid, options: &JobOptions, force: bool) -> Result<Sending, Fault> {
-    let replay = ReplayOptions {
-        mode: Mode::Apply,
-        actor: options.actor.clone(),
-        reason: options.reason.clone(),
-        force,
-    };
+    let replay =
+        ReplayOptions { mode: Mode::Apply, actor: options.actor.clone(), reason: options.reason.clone(), force };
     let sending = Box::pin(Sending::open(pair, job, replay, false)).await?;
     if store::take(&sending.s.replica, job).await? {
         return Ok(sending);
@@ -205,7 +211,10 @@ async fn begin(pair: &Pair, mut sending: Sending, options: JobOptions) -> Result
     let running = run::Runner::new(pair.clone(), sending, options, known, told, Arc::clone(&wish)).run();
     #[cfg(debug_assertions)]
     let running = super::failpoint::carried(running);
-    #[expect(clippy::disallowed_methods, reason = "the job's one task: it outlives its handle, and ends with the process")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the job's one task: it outlives its handle, and ends with the process"
+    )]
     tokio::spawn(running);
     Ok(JobHandle { job, progress: heard, wish })
 }

@@ -77,7 +77,8 @@ pub async fn replay_frozen(
         }
         None => {}
     }
-    Ok(ids.iter().map(|id| found.get(id).cloned().unwrap_or_else(|| missing(*id))).collect())
+    let gone = |id: &Uuid| if frozen.contains_key(id) { drifted(*id, "it left the queue") } else { missing(*id) };
+    Ok(ids.iter().map(|id| found.get(id).cloned().unwrap_or_else(|| gone(id))).collect())
 }
 
 /// Whether an entry may go through once others have.
@@ -141,7 +142,8 @@ impl Sending {
     /// The order in which these entries are applied; those that the queue does not have are left out. They are the ones whose
     /// own order is kept from now on: any other open entry of their rows is in their way.
     pub async fn plan(&mut self, ids: &[Uuid]) -> Result<Vec<Place>, Fault> {
-        const MAKE: &str = "CREATE TEMP TABLE IF NOT EXISTS robbie_chosen (id uuid PRIMARY KEY); TRUNCATE pg_temp.robbie_chosen";
+        const MAKE: &str =
+            "CREATE TEMP TABLE IF NOT EXISTS robbie_chosen (id uuid PRIMARY KEY); TRUNCATE pg_temp.robbie_chosen";
         self.s.replica.batch_execute(MAKE).await.map_err(on_replica)?;
         for page in ids.chunks(20_000) {
             let add = "INSERT INTO pg_temp.robbie_chosen SELECT unnest($1::uuid[]) ON CONFLICT DO NOTHING";
@@ -161,10 +163,8 @@ impl Sending {
             .await
             .map_err(on_replica)?;
         let depth = batch::depths_of(&self.s.master, rows.iter().map(|r| r.get(2)).collect()).await?;
-        let steps: Vec<Step<'_>> = rows
-            .iter()
-            .map(|r| Step { seq: r.get(1), table: r.get(2), key: r.get(4), delete: r.get(3) })
-            .collect();
+        let steps: Vec<Step<'_>> =
+            rows.iter().map(|r| Step { seq: r.get(1), table: r.get(2), key: r.get(4), delete: r.get(3) }).collect();
         let place = |i: usize| Place { id: rows[i].get(0), bytes: rows[i].get::<_, i64>(5).unsigned_abs() * 4 };
         Ok(plan::order(&steps, &depth).into_iter().map(place).collect())
     }

@@ -189,7 +189,14 @@ async fn watched(handle: JobHandle, json: bool) -> Result<Exit, Fault> {
             output::line(format!("{n:>7}  {family}"))?;
         }
         let why = last.why.as_ref().map(|w| format!(": {w}")).unwrap_or_default();
-        output::note(format!("job {} {}{why}\n{} of {} done: {}", last.job, last.state.name(), last.done, last.total, counts(&last)));
+        output::note(format!(
+            "job {} {}{why}\n{} of {} done: {}",
+            last.job,
+            last.state.name(),
+            last.done,
+            last.total,
+            counts(&last)
+        ));
         if last.state != JobState::Done {
             output::note(format!("go on: robbie queue jobs resume {}", last.job));
         }
@@ -214,7 +221,15 @@ fn counts(progress: &Progress) -> String {
 fn line(job: &JobSummary) -> String {
     let reason = job.reason.as_ref().map(|r| format!("  {r}")).unwrap_or_default();
     let why = job.why.as_ref().map(|w| format!("\n    {w}")).unwrap_or_default();
-    format!("{}  {}  {:<11}  {}/{}  {}{reason}{why}", job.job, job.created_at, job.state.name(), job.done, job.total, job.actor)
+    format!(
+        "{}  {}  {:<11}  {}/{}  {}{reason}{why}",
+        job.job,
+        job.created_at,
+        job.state.name(),
+        job.done,
+        job.total,
+        job.actor
+    )
 }
 
 fn json_line(progress: &Progress) -> Result<(), Fault> {

@@ -4,7 +4,7 @@ use super::{Chosen, Queue, Replay};
 use crate::cli::{Exit, output};
 use crate::postgres::{Fault, Kind, Side};
 use crate::queue::{Proof, diagnosis};
-use crate::sync::{self, freeze, EntryOutcome, Mode, Outcome, ReplayOptions};
+use crate::sync::{self, EntryOutcome, Mode, Outcome, ReplayOptions, freeze};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -79,8 +79,7 @@ impl Queue {
         if !self.shape.migrated {
             return Err(needs_migration());
         }
-        let options =
-            ReplayOptions { mode: Mode::Dry, actor: "command line".to_owned(), reason: None, force: false };
+        let options = ReplayOptions { mode: Mode::Dry, actor: "command line".to_owned(), reason: None, force: false };
         sync::replay(&self.pair, ids, options).await
     }
 }
@@ -99,7 +98,13 @@ fn report(outcomes: &[EntryOutcome], chosen: usize, dry_run: bool, json: bool) -
         *counts.entry(entry.outcome.name()).or_default() += 1;
     }
     if json {
-        output::json(&Report { dry_run, chosen, outcomes: counts, entries: outcomes, disclosure: dry_run.then_some(SEQUENCES) })?;
+        output::json(&Report {
+            dry_run,
+            chosen,
+            outcomes: counts,
+            entries: outcomes,
+            disclosure: dry_run.then_some(SEQUENCES),
+        })?;
     } else {
         for entry in outcomes {
             output::line(line(entry))?;
@@ -137,7 +142,10 @@ fn line(entry: &EntryOutcome) -> String {
 
 /// The engine's remedy, else that of the code.
 pub(crate) fn remedy(entry: &EntryOutcome) -> Option<String> {
-    if entry.remedy.is_some() || entry.outcome.is_settled() || matches!(entry.outcome, Outcome::Missing | Outcome::Drifted) {
+    if entry.remedy.is_some()
+        || entry.outcome.is_settled()
+        || matches!(entry.outcome, Outcome::Missing | Outcome::Drifted)
+    {
         return entry.remedy.clone();
     }
     let found = diagnosis::of_outcome(

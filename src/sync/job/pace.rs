@@ -25,12 +25,7 @@ pub struct Pace {
 impl Pace {
     /// Of a job that begins now.
     pub fn new(options: &JobOptions) -> Self {
-        Self {
-            rate: options.rate.map(f64::from),
-            due: Instant::now(),
-            step: options.ramp.then_some(0),
-            size: FIRST,
-        }
+        Self { rate: options.rate.map(f64::from), due: Instant::now(), step: options.ramp.then_some(0), size: FIRST }
     }
     /// How many go next: with a rate about a tenth of a second's worth.
     pub fn next(&self) -> usize {

@@ -123,7 +123,8 @@ pub async fn take(replica: &Client, job: Uuid) -> Result<bool, Fault> {
 
 /// How a job was asked for, and whether over newer rows.
 pub async fn options(replica: &Client, job: Uuid) -> Result<(JobOptions, bool), Fault> {
-    let sql = "SELECT rate, ramp, stop_on_new, max_failures, actor, reason, force FROM robbie_sync.job WHERE job_id = $1";
+    let sql =
+        "SELECT rate, ramp, stop_on_new, max_failures, actor, reason, force FROM robbie_sync.job WHERE job_id = $1";
     let row = replica.query_opt(sql, &[&job]).await.map_err(on_replica)?.ok_or_else(|| no_job(job))?;
     let options = JobOptions {
         rate: row.get::<_, Option<i32>>(0).and_then(|r| u16::try_from(r).ok()),

@@ -88,8 +88,11 @@ async fn all_matching_is_all_and_the_count_shown_is_the_count_acted_on() {
     let ids = all(&f).await;
     let frozen = freeze::freeze(&f.pair, &ids, false).await.unwrap();
     assert_eq!(frozen.entries.len(), 4_322);
-    let done =
-        job::start(&f.pair, frozen, JobOptions { actor: "test".into(), ..JobOptions::default() }).await.unwrap().ended().await;
+    let done = job::start(&f.pair, frozen, JobOptions { actor: "test".into(), ..JobOptions::default() })
+        .await
+        .unwrap()
+        .ended()
+        .await;
     assert_eq!((done.done, done.total, done.settled(), done.state), (4_322, 4_322, 4_322, JobState::Done), "{done:?}");
     assert_eq!(count(&f.master, "code_messages").await, 4_321);
 }

@@ -28,7 +28,10 @@ async fn start(f: &Fixture, options: JobOptions) -> JobHandle {
 async fn assert_once(f: &Fixture, many: i64) {
     assert_eq!(count(&f.master, "robbie_sync.applied").await, many);
     assert_eq!(count(&f.master, "code_messages").await, many - 1);
-    assert_eq!(text(&f.master, "select coalesce(message_count, 0) from code_conversations").await, (many - 1).to_string());
+    assert_eq!(
+        text(&f.master, "select coalesce(message_count, 0) from code_conversations").await,
+        (many - 1).to_string()
+    );
     assert_eq!(count(&f.replica, "pending_sync where synced_at is null").await, 0);
 }
 
@@ -86,19 +89,19 @@ async fn it_pauses_is_cancelled_within_a_second_also_while_the_master_is_slow_an
 #[tokio::test(flavor = "multi_thread")]
 async fn it_stops_at_a_new_error_family_and_at_a_share_of_failures() {
     let f = queued(30).await;
-    for n in 0..10 {
+    for n in 0..200 {
         let long = format!(r#"{{"id":"{}","name":"{n}","session_id":"s"}}"#, Uuid::new_v4());
         f.queue("code_blocks", "INSERT", &long).await;
     }
     let stopped = start(&f, JobOptions { ramp: true, stop_on_new: true, ..JobOptions::default() }).await.ended().await;
     assert_eq!(stopped.state, JobState::Stopped, "{stopped:?}");
     assert!(stopped.why.as_ref().unwrap().contains("did not foretell"), "{stopped:?}");
-    assert!(stopped.done < 40 && !stopped.errors_by_family.is_empty(), "{stopped:?}");
+    assert!(stopped.done < 230 && !stopped.errors_by_family.is_empty(), "{stopped:?}");
     // A preview foretells it.
     let frozen = freeze::preview(&f.pair, &all(&f).await, false).await.unwrap();
     let options = JobOptions { stop_on_new: true, actor: "test".into(), ..JobOptions::default() };
     let foretold = job::start(&f.pair, frozen, options).await.unwrap().ended().await;
-    assert_eq!((foretold.state, foretold.failures()), (JobState::Done, 10), "{foretold:?}");
+    assert_eq!((foretold.state, foretold.failures()), (JobState::Done, 200), "{foretold:?}");
     let share = start(&f, JobOptions { max_failures: Some(0.5), ..JobOptions::default() }).await.ended().await;
     assert_eq!((share.state, share.by_outcome.get(&Outcome::Applied)), (JobState::Stopped, None), "{share:?}");
 }
@@ -119,8 +122,16 @@ async fn killed_at_any_moment_it_is_resumed_and_every_entry_is_applied_once() {
         let mut command = robbie(&["replay", "--all", "--yes", "--rate", "100"]);
         let done = command.env("ROBBIE_FAILPOINT", format!("{point}:kill:3")).output().unwrap();
         assert_eq!(done.status.code(), None, "{point}: {}", String::from_utf8_lossy(&done.stdout));
-        let listed = job::list(&f.replica).await.unwrap();
-        assert_eq!(listed[0].state, JobState::Interrupted, "{point}");
+        // The server takes a moment to notice that its client is gone.
+        let since = Instant::now();
+        let listed = loop {
+            let listed = job::list(&f.replica).await.unwrap();
+            if listed[0].state == JobState::Interrupted {
+                break listed;
+            }
+            assert!(since.elapsed() < Duration::from_secs(10), "{point}: {listed:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
         assert!(listed[0].done < MANY, "{point}: {listed:?}");
         let resumed = robbie(&["jobs", "resume", &listed[0].job.to_string()]).output().unwrap();
         assert_eq!(resumed.status.code(), Some(0), "{point}: {}", String::from_utf8_lossy(&resumed.stdout));

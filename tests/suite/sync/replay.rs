@@ -149,7 +149,9 @@ async fn a_deferred_foreign_key_is_reported_by_a_dry_run() {
     let tables = "create table owner (id uuid primary key);
         create table thing (id uuid primary key, owner uuid references owner deferrable initially deferred)";
     f.master
-        .batch_execute(&format!("{tables}; select robbie_sync.capture('owner', 'row'), robbie_sync.capture('thing', 'row')"))
+        .batch_execute(&format!(
+            "{tables}; select robbie_sync.capture('owner', 'row'), robbie_sync.capture('thing', 'row')"
+        ))
         .await
         .unwrap();
     f.replica
