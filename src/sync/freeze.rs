@@ -49,10 +49,6 @@ impl Frozen {
     pub fn ids(&self) -> Vec<Uuid> {
         self.entries.iter().map(|e| e.id).collect()
     }
-    /// The entries by id.
-    pub fn by_id(&self) -> HashMap<Uuid, FrozenEntry> {
-        self.entries.iter().map(|e| (e.id, e.clone())).collect()
-    }
 }
 
 /// Freezes entries without trying them.

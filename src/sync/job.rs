@@ -159,8 +159,7 @@ impl JobHandle {
         let mut progress = self.progress.clone();
         // The sender goes only after it has said how it ended.
         let _ = progress.wait_for(|p| p.state.is_over()).await;
-        let last = progress.borrow().clone();
-        last
+        progress.borrow().clone()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::batch::{self, Entry};
 use super::chain::Chains;
-use super::freeze::FrozenEntry;
+use super::freeze::{Frozen, FrozenEntry};
 use super::plan::{self, Step};
 use super::report::{EntryOutcome, Mode, Outcome, ReplayOptions};
 use super::session::Sessions;
@@ -28,11 +28,17 @@ const BYTES: u64 = 16 << 20;
 /// same statements and rolls them back; what a rollback leaves behind are the values that sequences gave out. More than 500
 /// entries are several transactions: dry, a later one does not see what an earlier one would have done.
 pub async fn replay(pair: &Pair, ids: &[Uuid], options: ReplayOptions) -> Result<Vec<EntryOutcome>, Fault> {
-    replay_frozen(pair, ids, &HashMap::new(), options).await
+    send_all(pair, ids, &HashMap::new(), options).await
 }
 
 /// Replays entries as they were frozen: what changed since is answered as drifted, and not tried.
-pub async fn replay_frozen(
+pub async fn replay_frozen(pair: &Pair, frozen: &Frozen, options: ReplayOptions) -> Result<Vec<EntryOutcome>, Fault> {
+    // An id that the queue did not have then is missing, and has not drifted.
+    let known = frozen.entries.iter().filter(|e| e.hash.is_some()).map(|e| (e.id, e.clone())).collect();
+    send_all(pair, &frozen.ids(), &known, options).await
+}
+
+async fn send_all(
     pair: &Pair,
     ids: &[Uuid],
     frozen: &HashMap<Uuid, FrozenEntry>,

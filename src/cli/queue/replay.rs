@@ -65,10 +65,7 @@ impl Queue {
             reason: replay.reason.clone(),
             force: replay.force,
         };
-        let mut known = frozen.by_id();
-        // An id that the queue never had is missing, and has not drifted.
-        known.retain(|_, entry| entry.hash.is_some());
-        let outcomes = sync::replay_frozen(&self.pair, &ids, &known, options).await?;
+        let outcomes = sync::replay_frozen(&self.pair, &frozen, options).await?;
         report(&outcomes, ids.len(), false, json)
     }
 

@@ -51,9 +51,8 @@ async fn ten_of_a_thousand_that_changed_since_the_preview_are_drifted_and_no_oth
         )
         .await
         .unwrap();
-    let by_id = frozen.by_id();
     let options = ReplayOptions { mode: Mode::Apply, actor: "test".into(), reason: None, force: false };
-    let outcomes = replay_frozen(&f.pair, &frozen.ids(), &by_id, options).await.unwrap();
+    let outcomes = replay_frozen(&f.pair, &frozen, options).await.unwrap();
     let drifted = outcomes.iter().filter(|o| o.outcome == Outcome::Drifted).count();
     let applied = outcomes.iter().filter(|o| o.outcome == Outcome::Applied).count();
     assert_eq!((drifted, applied), (10, 990));
