@@ -122,13 +122,13 @@ async fn five_thousand_shuffled_entries_over_six_tables_meet_no_foreign_key() {
         f.replica.batch_execute(&format!("{table}; select robbie_sync.watch('shelf_{n}')")).await.unwrap();
     }
     f.replica
-        .batch_execute(&format!(
+        .batch_execute(
             "select setseed(0.25);
              insert into pending_sync (table_name, operation, data)
              select 'shelf_' || (n % 6), 'INSERT', jsonb_build_object('id', md5('r' || n)::uuid, 'name', n,
                  'up', case when n % 6 > 0 then md5('r' || n - 1)::uuid when n >= 6 then md5('r' || n / 12 * 6)::uuid end)
-             from generate_series(0, 4999) n order by random()"
-        ))
+             from generate_series(0, 4999) n order by random()",
+        )
         .await
         .unwrap();
     let rows = f.replica.query("select id from pending_sync order by random()", &[]).await.unwrap();
