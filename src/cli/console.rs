@@ -17,10 +17,10 @@ pub async fn run(invocation: &Invocation) -> Result<Exit, Fault> {
 pub async fn open(settings: &Settings, engine: Option<Arc<EngineHandle>>) -> Result<Exit, Fault> {
     let (setup, surroundings) = console::prepare(settings)?;
     let found = targets(settings)?;
-    let profile = setup.profile.clone();
+    let (profile, protected) = (setup.profile.clone(), settings.protected.value);
     let start = async move {
         let replicas = found.replicas.into_iter().map(|target| Arc::new(Link::new(target))).collect();
-        Ok(Services::new(profile, Arc::new(Link::new(found.master)), replicas).with_engine(engine))
+        Ok(Services::new(profile, Arc::new(Link::new(found.master)), replicas).with_engine(engine).protected(protected))
     };
     Ok(match console::run(setup, surroundings, start).await? {
         Ended::Quit => Exit::Done,

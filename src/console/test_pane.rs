@@ -227,6 +227,7 @@ pub fn links(master: LinkStatus, replica: LinkStatus) -> Links {
         name: name.into(),
         database: database.into(),
         read_only: false,
+        protected: false,
         status,
     };
     Links {

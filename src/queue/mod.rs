@@ -13,6 +13,7 @@ pub mod mask;
 pub mod page;
 pub mod shape;
 pub mod sql;
+pub mod starvation;
 pub mod store;
 
 pub use columns::{Columns, Excuse};

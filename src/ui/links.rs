@@ -13,6 +13,8 @@ pub struct LinkView {
     pub database: String,
     /// Whether its sessions are read-only.
     pub read_only: bool,
+    /// Whether a write there must be confirmed by its name.
+    pub protected: bool,
     /// Where it stands.
     pub status: LinkStatus,
 }

@@ -14,6 +14,7 @@ pub struct Services {
     replicas: Vec<Arc<Link>>,
     shown: AtomicUsize,
     engine: Option<Arc<EngineHandle>>,
+    protected: bool,
 }
 
 impl Services {
@@ -23,13 +24,20 @@ impl Services {
     /// Where there is no replica: the settings always give at least one.
     pub fn new(profile: impl Into<String>, master: Arc<Link>, replicas: Vec<Arc<Link>>) -> Self {
         assert!(!replicas.is_empty(), "a pair has a replica");
-        Self { profile: profile.into(), master, replicas, shown: AtomicUsize::new(0), engine: None }
+        Self { profile: profile.into(), master, replicas, shown: AtomicUsize::new(0), engine: None, protected: false }
     }
 
     /// The same with the engine that runs in this process.
     #[must_use]
     pub fn with_engine(mut self, engine: Option<Arc<EngineHandle>>) -> Self {
         self.engine = engine;
+        self
+    }
+
+    /// The same, where a write must be confirmed by the target's name.
+    #[must_use]
+    pub fn protected(mut self, protected: bool) -> Self {
+        self.protected = protected;
         self
     }
 
@@ -65,11 +73,11 @@ impl Services {
 
     /// Where the links of the shown pair stand now.
     pub fn links(&self) -> Links {
-        Links { master: view(&self.master), replica: view(self.replica()) }
+        Links { master: view(&self.master, self.protected), replica: view(self.replica(), self.protected) }
     }
 }
 
-fn view(link: &Link) -> LinkView {
+fn view(link: &Link, protected: bool) -> LinkView {
     let target = link.target();
     let status: LinkStatus = link.status().borrow().clone();
     LinkView {
@@ -77,6 +85,7 @@ fn view(link: &Link) -> LinkView {
         name: target.name.clone(),
         database: target.config.get_dbname().unwrap_or_default().to_owned(),
         read_only: target.read_only,
+        protected,
         status,
     }
 }

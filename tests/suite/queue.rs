@@ -13,6 +13,7 @@ mod reasons;
 mod remedies;
 mod undo;
 mod verdicts;
+mod starvation;
 
 use super::support;
 use robbie_console::postgres::{Kind, Side};

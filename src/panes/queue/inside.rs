@@ -1,12 +1,12 @@
 //! One entry: what is wrong with it, its row on both sides, its payload, its tries and its chain.
 
 use super::payload::{fields, pretty, same, shown};
-use super::view::{SECTIONS, View, short_key, state_look};
+use super::view::{SECTIONS, View, is_held, short_key, state_look};
 use super::{Inside, Queue, Section, empty};
 use crate::postgres::Fault;
 use crate::queue::detail::Detail;
 use crate::queue::images::Image;
-use crate::queue::{State, diagnosis};
+use crate::queue::{Columns, Excuse, State, diagnosis};
 use crate::ui::format::{age, plural};
 use crate::ui::table::{Cell, Column, Row, Table};
 use crate::ui::{Role, Scene, prose, text};
@@ -115,7 +115,11 @@ fn head(detail: &Detail, gone: bool, width: usize) -> Vec<Line> {
     let (glyph, role) = state_look(entry.state);
     let old = entry.age_s.map_or_else(|| "at an unknown time".to_owned(), |s| format!("{} ago", age(seconds(s))));
     let engine = entry.engine_state.as_ref().filter(|name| !name.starts_with(entry.state.name()));
-    let engine = engine.map(|name| format!(" ({name})")).unwrap_or_default();
+    let engine = match engine {
+        _ if is_held(entry) => ": needs a choice".to_owned(),
+        Some(name) => format!(" ({name})"),
+        None => String::new(),
+    };
     let plain = |words: String| vec![(words, Role::Text)];
     let mut lines = vec![vec![
         (format!("{glyph} {}{engine}", entry.state), role),
@@ -164,11 +168,27 @@ struct Compared {
 }
 
 impl Compared {
-    /// Whether the values that are there differ.
-    fn differs(&self) -> bool {
+    /// Whether the values that are there differ, and if all of it is excused, how.
+    fn differs(&self, columns: &Columns) -> Differs {
         let there: Vec<&String> = self.values.iter().flatten().collect();
-        there.windows(2).any(|pair| !same(pair[0], pair[1]))
+        let mut differs = Differs::No;
+        for pair in there.windows(2).filter(|pair| !same(pair[0], pair[1])) {
+            match columns.excuse(&self.name, pair[0], pair[1]) {
+                None => return Differs::Yes,
+                Some(excuse) => differs = Differs::Excused(excuse),
+            }
+        }
+        differs
     }
+}
+
+/// Whether the values of a column differ.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Differs {
+    No,
+    /// They do, and it means nothing.
+    Excused(Excuse),
+    Yes,
 }
 
 fn rows(inside: &Inside) -> Vec<Compared> {
@@ -214,7 +234,7 @@ fn missing(image: Option<&Result<Image, Fault>>) -> &'static str {
 
 const COLUMNS: [Column; 6] = [
     Column::text("", 1),
-    Column::text("column", 14),
+    Column::text("column", 14).grows(1),
     Column::text("payload", 14).grows(1),
     Column::text("replica row", 14).grows(1).leaves(2),
     Column::text("master row", 14).grows(1),
@@ -246,14 +266,19 @@ fn images(inside: &Inside, scene: &mut Scene<'_>, area: Rect, view: &mut View) {
             return Row::new(cells);
         }
         let compared = &rows[i - usize::from(notes)];
-        let differs = compared.differs();
-        let mut cells = vec![
-            Cell::new(if differs { "≠" } else { "" }, Role::Warn),
-            Cell::new(compared.name.clone(), if differs { Role::Strong } else { Role::Muted }),
-        ];
-        cells.extend(compared.values.iter().zip(roles).map(|(value, role)| match value {
-            Some(value) => Cell::new(first_line(value), if differs { role } else { Role::Text }),
-            None => Cell::new("–", Role::Dim),
+        let differs = compared.differs(&inside.columns);
+        let (mark, name) = match differs {
+            Differs::Yes => ("≠", Cell::new(compared.name.clone(), Role::Strong)),
+            Differs::Excused(why) => ("≈", Cell::new(format!("{} ({})", compared.name, why.name()), Role::Dim)),
+            Differs::No => ("", Cell::new(compared.name.clone(), Role::Muted)),
+        };
+        let mut cells = vec![Cell::new(mark, if differs == Differs::Yes { Role::Warn } else { Role::Dim }), name];
+        cells.extend(compared.values.iter().zip(roles).map(|(value, role)| match (value, differs) {
+            (Some(value), _) if value == "null" => Cell::new("NULL", Role::Muted),
+            (Some(value), Differs::Yes) => Cell::new(first_line(value), role),
+            (Some(value), Differs::Excused(_)) => Cell::new(first_line(value), Role::Dim),
+            (Some(value), Differs::No) => Cell::new(first_line(value), Role::Text),
+            (None, _) => Cell::new("–", Role::Dim),
         }));
         Row::new(cells)
     };

@@ -12,6 +12,12 @@ pub enum Action {
     Replay,
     /// Say what a replay would do.
     DryRun,
+    /// Move the selected or marked entries, or all of a reason, to the archive.
+    Discard,
+    /// Put back what was discarded last.
+    Restore,
+    /// Mark all that match.
+    MarkAll,
     /// Mark or unmark the selected entry.
     Mark,
     /// Mark everything between the last mark and the cursor.
@@ -56,9 +62,18 @@ pub(super) const ACTIONS: &[ActionSpec<Action>] = &[
         "replay",
         &["r"],
         "replay",
-        "Replay the selected entry, or the marked ones: first dry, then it asks",
+        "Replay the selected entry, the marked ones, or all of a reason: first dry, then it asks",
     ),
     spec(Action::DryRun, "dry-run", &["d"], "dry run", "Say what a replay would do, and undo it"),
+    spec(
+        Action::Discard,
+        "discard",
+        &["x"],
+        "discard",
+        "Discard the entry, the marked ones or all of a reason, into the archive: it asks first",
+    ),
+    spec(Action::Restore, "restore", &["z"], "restore", "Put back what was discarded last; it asks first"),
+    spec(Action::MarkAll, "mark-all", &["ctrl-a"], "mark all", "Mark all that match, also beyond the screen"),
     spec(Action::Mark, "mark", &["space"], "mark", "Mark or unmark the selected entry"),
     spec(Action::MarkRange, "mark-range", &["ctrl-space"], "mark range", "Mark from the last mark to here"),
     spec(Action::Unmark, "unmark", &["u"], "unmark", "Take all marks away"),

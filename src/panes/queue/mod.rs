@@ -4,10 +4,12 @@
 //! person) and `answers` (a database), what is drawn in `view` and `inside`, what is asked in `work`.
 
 mod answers;
+mod bulk;
 mod empty;
 mod inside;
 mod keys;
 mod moves;
+mod outcomes;
 mod payload;
 #[cfg(test)]
 mod samples;
@@ -24,8 +26,9 @@ use crate::queue::detail::Detail;
 use crate::queue::filter::FilterError;
 use crate::queue::groups::Groups;
 use crate::queue::images::Image;
+use crate::queue::starvation::Worker;
 use crate::queue::store::{Pulse, Total};
-use crate::queue::{Anchor, Scope, Shape, State};
+use crate::queue::{Anchor, Columns, Scope, Shape, State};
 use crate::sync::EntryOutcome;
 use crate::ui::field::Field;
 use crate::ui::format::{count, plural};
@@ -40,7 +43,7 @@ use window::Window;
 pub use keys::Action;
 pub use view::View;
 pub use window::Edge;
-pub use work::{Command, Message, Then};
+pub use work::{Command, Message, Purpose, Putting, Then};
 
 /// Between two looks at the queue while the pane is on the screen.
 const REFRESH: Duration = Duration::from_secs(3);
@@ -113,6 +116,8 @@ struct Inside {
     gone: bool,
     detail: Option<Box<Detail>>,
     images: Option<Box<[Result<Image, Fault>; 2]>>,
+    /// What the master knows of the table's columns.
+    columns: Columns,
     /// What a dry run said.
     predicted: Option<Result<EntryOutcome, Fault>>,
     section: Section,
@@ -182,7 +187,12 @@ pub struct Queue {
     filter_error: Option<FilterError>,
 
     inside: Inside,
+    /// Something is being replayed, discarded or restored.
     busy: bool,
+    /// What was discarded last here.
+    discarded: Vec<Uuid>,
+    /// How the deployed worker fares.
+    worker: Option<Worker>,
 }
 
 impl Queue {
@@ -291,7 +301,9 @@ impl Pane for Queue {
             Command::Detail { .. } => Policy::Read("queue-entry"),
             Command::Copy { .. } => Policy::Read("queue-copy"),
             Command::Dry { .. } => Policy::Read("queue-dry-run"),
-            Command::Replay { .. } => Policy::Write,
+            Command::Ids { .. } => Policy::Read("queue-ids"),
+            Command::Put { put: Putting::Look, .. } => Policy::Read("queue-discard"),
+            Command::Replay { .. } | Command::Put { .. } => Policy::Write,
         }
     }
 
@@ -306,6 +318,10 @@ impl Pane for Queue {
             Command::Count { .. } => "counting entries".to_owned(),
             Command::Detail { .. } | Command::Copy { .. } => "reading the entry".to_owned(),
             Command::Dry { ids, .. } => format!("dry run of {}", plural(ids.len() as u64, "entry", "entries")),
+            Command::Ids { .. } => "finding the entries".to_owned(),
+            Command::Put { ids, put } => {
+                format!("{} {}", put.doing(), plural(ids.len() as u64, "entry", "entries"))
+            }
             Command::Replay { ids, .. } => format!("replaying {}", plural(ids.len() as u64, "entry", "entries")),
         }
     }
@@ -344,11 +360,12 @@ impl Pane for Queue {
 
     fn footer(&self) -> Vec<Action> {
         match self.level {
-            Level::Groups => vec![Action::Filter, Action::Refresh],
+            Level::Groups => vec![Action::Replay, Action::DryRun, Action::Discard, Action::Filter, Action::Refresh],
             Level::List => {
-                vec![Action::Replay, Action::DryRun, Action::Mark, Action::Filter, Action::NextStates, Action::CopyId]
+                let act = [Action::Replay, Action::DryRun, Action::Discard, Action::Mark, Action::MarkAll];
+                act.into_iter().chain([Action::Filter, Action::NextStates]).collect()
             }
-            Level::Entry => vec![Action::Replay, Action::DryRun, Action::CopyId, Action::CopyEntry],
+            Level::Entry => vec![Action::Replay, Action::DryRun, Action::Discard, Action::CopyId, Action::CopyEntry],
         }
     }
 }

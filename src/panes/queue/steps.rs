@@ -1,6 +1,6 @@
 //! What a person does, and what the clock and the links say.
 
-use super::{Action, Command, Inside, Level, Queue, REFRESH, Tab, Then, Typing, view};
+use super::{Action, Command, Inside, Level, Purpose, Queue, REFRESH, Tab, Then, Typing, view};
 use crate::postgres::LinkStatus;
 use crate::queue::{Anchor, Filter, Scope, Sort, SortBy, filter};
 use crate::ui::pane::LinkView;
@@ -71,7 +71,7 @@ impl Queue {
         let (Some((name, up)), was) = (links, was) else { return Vec::new() };
         if was.as_ref().is_some_and(|(old, _)| *old != name) {
             // Another replica: another queue.
-            let kept = Self { links: self.links.take(), size: self.size, shown: self.shown, ..Self::default() };
+            let kept = Self { links: self.links.take(), size: self.size, shown: self.shown, busy: self.busy, ..Self::default() };
             *self = Self { question: self.question + 1, ..kept };
             return self.first_read();
         }
@@ -166,6 +166,9 @@ impl Queue {
             }
             Action::Replay => self.dry(Then::Ask),
             Action::DryRun => self.dry(Then::Tell),
+            Action::Discard => self.choose(Purpose::Discard),
+            Action::Restore => self.restore(),
+            Action::MarkAll if self.level == Level::List => self.mark_all(),
             Action::Mark if self.level == Level::List => {
                 if let Some(id) = self.window.selected().map(|entry| entry.id) {
                     if !self.marks.remove(&id) {
@@ -230,37 +233,6 @@ impl Queue {
         self.marks.extend(&ids[from.min(here)..=from.max(here)]);
         self.last_mark = ids.get(here).copied();
         Vec::new()
-    }
-
-    /// Tries what is selected dry; what for, the answer says.
-    fn dry(&mut self, then: Then) -> Step<Self> {
-        let ids = self.targets();
-        if ids.is_empty() {
-            let words = "Enter shows the entries of a reason; there they are replayed, one or the marked ones";
-            return vec![Effect::toast(Weight::Info, words)];
-        }
-        if let Some(refusal) = self.refusal() {
-            return vec![refusal];
-        }
-        if self.busy {
-            return vec![Effect::toast(Weight::Info, "A replay is under way")];
-        }
-        vec![Effect::Run(Command::Dry { ids, then })]
-    }
-
-    /// Why nothing can be replayed here.
-    fn refusal(&self) -> Option<Effect<Command>> {
-        if self.shape.as_ref().is_some_and(|shape| !shape.migrated) {
-            let words = "This replica can be read, but not replayed from: it keeps no state per entry yet. \
-                         `robbie schema migrate --target replica` adds it (20-sync-infrastructure)";
-            return Some(Effect::toast(Weight::Warn, words));
-        }
-        let links = self.links.as_ref()?;
-        if is_down(&links.master) {
-            return Some(Effect::toast(Weight::Warn, "The master is not connected: nothing can be tried now"));
-        }
-        (is_read_only(&links.master) || is_read_only(&links.replica))
-            .then(|| Effect::toast(Weight::Warn, "This session is read-only: nothing can be replayed"))
     }
 
     fn enter_list(&mut self, reason: Option<usize>) {
@@ -341,25 +313,9 @@ impl Queue {
         }
         vec![Effect::Run(Command::Detail { shape, id })]
     }
-
-    /// Asks a dry run for the row as it would become.
-    fn predict(&self) -> Step<Self> {
-        let open = self.window.selected().is_some_and(|entry| entry.state != crate::queue::State::Synced);
-        let able = self.shape.as_ref().is_some_and(|shape| shape.migrated)
-            && self.links.as_ref().is_some_and(|links| !is_down(&links.master) && !is_read_only(&links.master));
-        match self.inside.id {
-            Some(id) if open && able => vec![Effect::Run(Command::Dry { ids: vec![id], then: Then::Show })],
-            _ => Vec::new(),
-        }
-    }
 }
 
 /// Whether it is known that nobody answers there; a link that is only about to be made is not down.
 pub(super) fn is_down(link: &LinkView) -> bool {
     matches!(link.status, LinkStatus::Down { .. })
-}
-
-/// Whether no write is possible, by the server or because it was asked for.
-fn is_read_only(link: &LinkView) -> bool {
-    link.read_only || matches!(link.status, LinkStatus::Up { read_only: true, .. })
 }

@@ -1,5 +1,6 @@
 //! What the pane does about each input.
 
+mod bulk;
 mod looks;
 mod replays;
 
@@ -38,7 +39,7 @@ fn link(side: Side, up: bool) -> LinkView {
             retry_at: Now::at(5).wall,
         }
     };
-    LinkView { side, name: side.to_string(), database: "robbie".into(), read_only: false, status }
+    LinkView { side, name: side.to_string(), database: "robbie".into(), read_only: false, protected: false, status }
 }
 
 fn links(master: bool, replica: bool) -> Arc<Links> {

@@ -3,7 +3,7 @@
 use super::window::Held;
 use super::{Level, Queue, Tab, Typing, empty, inside};
 use crate::queue::groups::Group;
-use crate::queue::{State, diagnosis};
+use crate::queue::{Entry, State, Verdict, diagnosis};
 use crate::ui::format::{age, count, plural};
 use crate::ui::table::{Cell, Column, Row, Table, put};
 use crate::ui::{Answer, Now, Role, Scene, prose, text};
@@ -68,6 +68,8 @@ pub(super) fn answer(pane: &Queue, now: Now) -> Answer {
         Some(at) => format!(" · as of {} ago", age(now.uptime.saturating_sub(at))),
         None => String::new(),
     };
+    let untracked = pane.worker.as_ref().is_some_and(|worker| !worker.retries_tracked);
+    let stale = if untracked { format!(" · retries: not tracked{stale}") } else { stale };
     let stuck = pane.groups.as_ref();
     let role = match stuck {
         Some(groups) if !groups.groups.is_empty() => Role::Warn,
@@ -98,11 +100,12 @@ pub(super) fn answer(pane: &Queue, now: Now) -> Answer {
         0 => String::new(),
         n => format!("marked {} of ", count(n as u64)),
     };
+    let word = if pane.marks.is_empty() { "" } else { " matching" };
     let reasons = match stuck.map(|groups| groups.groups.len()) {
         Some(n) if n > 0 => format!(" · {}", plural(n as u64, "reason", "reasons")),
         _ => String::new(),
     };
-    Answer::new(role, format!("{marked}{matching} of {total} entries{oldest}{reasons}{stale}"))
+    Answer::new(role, format!("{marked}{matching}{word} of {total} entries{oldest}{reasons}{stale}"))
 }
 
 /// An estimate is not shown to its last digit.
@@ -124,6 +127,14 @@ pub(super) fn draw(pane: &Queue, scene: &mut Scene<'_>, area: Rect, view: &mut V
         empty::unreadable(pane, scene, area);
         return;
     }
+    let starving = pane.worker.as_ref().and_then(|worker| worker.blocked.as_ref());
+    let area = match starving.filter(|_| pane.level != Level::Entry && area.height > 6) {
+        Some(blocked) => {
+            prose::banner(scene, Rect { height: 1, ..area }, &blocked.words());
+            Rect { y: area.y + 1, height: area.height - 1, ..area }
+        }
+        None => area,
+    };
     match pane.level {
         Level::Groups => reasons(pane, scene, area, view),
         Level::List if pane.is_wide() && area.width >= 130 => {
@@ -178,6 +189,7 @@ fn reason(pane: &Queue, group: &Group, now: Now, stale: bool) -> Row {
     let found = &group.diagnosis;
     let code = found.sqlstate.as_ref().map(|code| format!("{code} ")).unwrap_or_default();
     let on = found.object.as_ref().map(|object| format!(" · {object}")).unwrap_or_default();
+    let choice = if needs_choice(Some(found.verdict)) { " · needs a choice" } else { "" };
     let [hour, day, week] = group.recent.map(|n| if n == 0 { "·".to_owned() } else { count(n.unsigned_abs()) });
     let role = if group.state == State::Failed { Role::Bad } else { Role::Warn };
     Row {
@@ -186,7 +198,7 @@ fn reason(pane: &Queue, group: &Group, now: Now, stale: bool) -> Row {
             Cell::new(count(group.count.unsigned_abs()), Role::Strong),
             Cell::plain(group.table.clone()),
             Cell::new(group.operation.clone(), Role::Muted),
-            Cell::new(format!("{} {code}{}{on}", if role == Role::Bad { "✗" } else { "!" }, found.name), role),
+            Cell::new(format!("{} {code}{}{on}{choice}", if role == Role::Bad { "✗" } else { "!" }, found.name), role),
             Cell::new(format!("{} – {}", seen(group.first_s), seen(group.last_s)), Role::Muted),
             Cell::new(format!("{hour} / {day} / {week}"), Role::Muted),
             Cell::plain(found.remedy.clone()),
@@ -197,12 +209,15 @@ fn reason(pane: &Queue, group: &Group, now: Now, stale: bool) -> Row {
 fn explanation(scene: &mut Scene<'_>, area: Rect, group: &Group) {
     let found = &group.diagnosis;
     let verdict = format!("{} ({})", found.verdict, found.proof);
+    let [hour, day, week] = group.recent.map(|n| count(n.unsigned_abs()));
+    let figures = format!("last hour {hour} · day {day} · week {week}");
+    let origin = format!(" · such as {} · group {} by rules {}", group.sample, group.id, group.rules);
     let lines: [Vec<(&str, Role)>; 5] = [
         vec![(&verdict, Role::Strong), ("  ", Role::Text), (&found.cause, Role::Text)],
         vec![("→ ", Role::Accent), (&found.remedy, Role::Text)],
         vec![("risk: ", Role::Muted), (found.risk, Role::Muted)],
         vec![("words: ", Role::Dim), (&group.pattern, Role::Muted)],
-        vec![("group ", Role::Dim), (&group.id, Role::Dim)],
+        vec![(&figures, Role::Muted), (&origin, Role::Dim)],
     ];
     for (n, line) in lines.iter().take(usize::from(area.height)).enumerate() {
         prose::line(scene, Rect { y: area.y + n as u16, height: 1, ..area }, line);
@@ -287,6 +302,24 @@ pub(super) fn state_look(state: State) -> (&'static str, Role) {
     }
 }
 
+/// Whether the engine holds such an entry until a person chooses.
+fn needs_choice(verdict: Option<Verdict>) -> bool {
+    matches!(verdict, Some(Verdict::OverwritesNewer | Verdict::ZeroRows))
+}
+
+/// The state in a word: what is held waits for a person, not for anything else.
+fn state_word(entry: &Entry) -> &'static str {
+    match entry.state {
+        State::Blocked if is_held(entry) => "choice",
+        state => state.name(),
+    }
+}
+
+/// Whether an entry waits for a person's choice.
+pub(super) fn is_held(entry: &Entry) -> bool {
+    entry.state == State::Blocked && (entry.blocked_on.as_deref() == Some("choice") || needs_choice(entry.verdict))
+}
+
 fn entry(pane: &Queue, held: &Held, now: Now, stale: bool) -> Row {
     let entry = &held.entry;
     let (glyph, role) = state_look(entry.state);
@@ -305,7 +338,7 @@ fn entry(pane: &Queue, held: &Held, now: Now, stale: bool) -> Row {
         stale,
         cells: vec![
             Cell::new(older.map_or_else(|| "–".to_owned(), age_text), Role::Muted),
-            Cell::new(format!("{glyph} {}", entry.state), role),
+            Cell::new(format!("{glyph} {}", state_word(entry)), role),
             Cell::plain(entry.operation.clone()),
             Cell::plain(entry.table.clone()),
             Cell::new(short_key(entry.row_key.as_deref()), Role::Muted),

@@ -6,7 +6,9 @@ use crate::queue::detail::{self, Detail};
 use crate::queue::groups::{self, Groups};
 use crate::queue::images::{self, Image};
 use crate::queue::store::{self, Pulse, Total};
-use crate::queue::{Anchor, Page, Scope, Shape};
+use crate::queue::starvation::{self, Worker};
+use crate::queue::{Anchor, Columns, Page, Scope, Shape, columns};
+use crate::sync::discard::{self, By, Put};
 use crate::sync::{self, EntryOutcome, Mode, ReplayOptions};
 use crate::ui::{Job, Services};
 use std::sync::Arc;
@@ -17,6 +19,9 @@ use uuid::Uuid;
 
 /// So long the first answer waits for the groups, so that the pane opens on them.
 const GRACE: Duration = Duration::from_millis(40);
+
+/// So many entries are tried before a replay of more is asked about.
+const TRIED: usize = 2_000;
 
 /// Work of the pane.
 #[derive(Clone, Debug)]
@@ -93,6 +98,24 @@ pub enum Command {
         /// Applies what the engine holds back.
         force: bool,
     },
+    /// Finds the ids of all that match, to act on them.
+    Ids {
+        /// Which question this is.
+        question: u64,
+        /// The shape of the queue.
+        shape: Shape,
+        /// What matches.
+        scope: Box<Scope>,
+        /// What for.
+        purpose: Purpose,
+    },
+    /// Discards or restores entries, or says what a discard would do.
+    Put {
+        /// The entries.
+        ids: Vec<Uuid>,
+        /// Which of it.
+        put: Putting,
+    },
     /// Reads an entry whole for the clipboard.
     Copy {
         /// The shape of the queue.
@@ -100,6 +123,43 @@ pub enum Command {
         /// The entry.
         id: Uuid,
     },
+}
+
+/// What entries are chosen for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be marked.
+    Marks,
+    /// To be tried dry.
+    Dry(Then),
+    /// To be discarded.
+    Discard,
+}
+
+/// Into the archive and out of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Putting {
+    /// Only to say what a discard would do.
+    Look,
+    /// Into the archive.
+    Discard,
+    /// Out of it.
+    Restore,
+}
+
+impl Putting {
+    /// While it goes on.
+    pub fn doing(self) -> &'static str {
+        match self {
+            Self::Look => "looking at",
+            Self::Discard => "discarding",
+            Self::Restore => "restoring",
+        }
+    }
+    /// When it is done.
+    pub fn done(self) -> &'static str {
+        if self == Self::Restore { "restored" } else { "discarded" }
+    }
 }
 
 /// What a dry run is for.
@@ -178,6 +238,23 @@ pub enum Message {
     Dried(Vec<Uuid>, Then, Result<Vec<EntryOutcome>, Fault>),
     /// What a replay did.
     Replayed(Vec<Uuid>, Result<Vec<EntryOutcome>, Fault>),
+    /// The ids of what is meant.
+    Chosen {
+        /// Which question this answers.
+        question: u64,
+        /// What for.
+        purpose: Purpose,
+        /// The entries.
+        ids: Vec<Uuid>,
+    },
+    /// A write has begun.
+    Begun,
+    /// What became, or would become, of entries.
+    Put(Vec<Uuid>, Putting, Result<Vec<Put>, Fault>),
+    /// How the deployed worker fares.
+    Worker(Worker),
+    /// What the master knows of the columns of an entry's table.
+    Columns(Uuid, Columns),
     /// An entry for the clipboard.
     Copied(String),
     /// A read failed.
@@ -213,6 +290,7 @@ pub(super) async fn perform(command: Command, services: &Services, job: Job<Mess
             aside(&pair.replica, "groups", &job, async |client| {
                 let began = tokio::time::Instant::now();
                 let groups = groups::read(client, &shape, &Scope::default()).await?;
+                job.tell(Message::Worker(starvation::read(client, &shape).await?));
                 Ok(Message::Grouped(groups, began.elapsed()))
             })
             .await
@@ -227,12 +305,34 @@ pub(super) async fn perform(command: Command, services: &Services, job: Job<Mess
         }
         Command::Detail { shape, id } => look(&pair.master, &pair.replica, &shape, id, &job).await,
         Command::Dry { ids, then } => {
-            let outcomes = sync::replay(&pair, &ids, options(Mode::Dry, false)).await;
+            let tried = &ids[..ids.len().min(TRIED)];
+            let outcomes = sync::replay(&pair, tried, options(Mode::Dry, false)).await;
             Ok(Message::Dried(ids, then, outcomes))
         }
         Command::Replay { ids, force } => {
+            job.tell(Message::Begun);
             let outcomes = sync::replay(&pair, &ids, options(Mode::Apply, force)).await;
             Ok(Message::Replayed(ids, outcomes))
+        }
+        Command::Ids { question, shape, scope, purpose } => {
+            aside(&pair.replica, "choice", &job, async |client| {
+                let ids = store::ids(client, &shape, &scope).await?;
+                Ok(Message::Chosen { question, purpose, ids })
+            })
+            .await
+        }
+        Command::Put { ids, put } => {
+            let engine = services.engine().map(AsRef::as_ref);
+            let by = By { actor: "console", reason: "from the console", engine };
+            if put != Putting::Look {
+                job.tell(Message::Begun);
+            }
+            let found = match put {
+                Putting::Look => discard::preview(&pair, &ids).await,
+                Putting::Discard => discard::discard(&pair, &ids, by).await,
+                Putting::Restore => discard::restore(&pair, &ids, by).await,
+            };
+            Ok(Message::Put(ids, put, found))
         }
         Command::Copy { shape, id } => whole(&pair.replica, &shape, id).await.map(Message::Copied),
     };
@@ -262,6 +362,7 @@ async fn open(
     let all = Scope::default();
     if total.exact {
         // Few entries: the groups come at once, and the pane opens on them.
+        job.tell(Message::Worker(starvation::read(&client, &shape).await?));
         return Ok(opened(Some(groups::read(&client, &shape, &all).await?)));
     }
     let read = aside(replica, "groups", job, async |client| groups::read(client, &shape, &all).await);
@@ -313,13 +414,24 @@ async fn aside<T>(
 async fn look(master: &Link, replica: &Link, shape: &Shape, id: Uuid, job: &Job<Message>) -> Result<Message, Fault> {
     let client = replica.session().await?;
     let Some(found) = detail::read(&client, shape, id).await? else { return Ok(Message::Detail(id, None)) };
-    let table = found.entry.table.clone();
+    let (table, payload) = (found.entry.table.clone(), found.payload.clone());
     job.tell(Message::Detail(id, Some(Box::new(found))));
     let on = async |link: &Link, side: Side| {
         let session = link.session().await?;
         images::read(&session, side, &client, shape, id, &table).await
     };
     let (there, here) = tokio::join!(on(replica, Side::Replica), on(master, Side::Master));
+    if let Ok(session) = master.session().await {
+        let mut texts = vec![payload.as_str()];
+        texts.extend([&there, &here].into_iter().filter_map(|image| match image {
+            Ok(Image::Row(row)) => Some(row.as_str()),
+            _ => None,
+        }));
+        // Without it, more is drawn as different than is.
+        if let Ok(columns) = columns::read(&session, &table, &texts).await {
+            job.tell(Message::Columns(id, columns));
+        }
+    }
     Ok(Message::Images(id, Box::new([there, here])))
 }
 

@@ -1,0 +1,228 @@
+//! What dry runs, replays and discards found: the question before, and the words after.
+
+use super::{Command, Inside, Putting, Queue, Then};
+use crate::postgres::{Fault, Side};
+use crate::queue::Verdict;
+use crate::sync::discard::{Fate, Put};
+use crate::sync::{EntryOutcome, Outcome};
+use crate::ui::format::{count, plural};
+use crate::ui::pane::Ask;
+use crate::ui::{Effect, Level as Weight, Now, Step};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+impl Queue {
+    pub(super) fn dried(&mut self, ids: Vec<Uuid>, then: Then, outcomes: Result<Vec<EntryOutcome>, Fault>) -> Step<Self> {
+        let one = match &outcomes {
+            Ok(found) => found.first().cloned().map(Ok),
+            Err(fault) => Some(Err(fault.clone())),
+        };
+        if self.inside.id == ids.first().copied() && ids.len() == 1 {
+            self.inside.predicted = one;
+        }
+        let found = match outcomes {
+            Ok(found) => found,
+            Err(_) if then == Then::Show => return Vec::new(),
+            Err(fault) => return vec![Effect::fault(&fault)],
+        };
+        match then {
+            Then::Show => Vec::new(),
+            Then::Tell => {
+                let weight = if found.iter().all(|o| o.outcome.is_settled()) { Weight::Ok } else { Weight::Warn };
+                let words = match &found[..] {
+                    [one] => said(one, true),
+                    all => format!("A replay of {}: {}", entries(all.len()), summary(all)),
+                };
+                vec![Effect::toast(weight, words)]
+            }
+            Then::Ask if self.busy => Vec::new(),
+            Then::Ask => vec![Effect::Ask(self.question_for(ids, &found))],
+        }
+    }
+
+    fn question_for(&self, ids: Vec<Uuid>, found: &[EntryOutcome]) -> Ask<Command> {
+        let master = self.links.as_ref().map_or("the master", |links| links.master.name.as_str());
+        let part = found.len() < ids.len();
+        let held = !part && !found.is_empty() && found.iter().all(|o| o.outcome == Outcome::Held);
+        let mut details: Vec<String> = match found {
+            [one] => vec![said(one, true)],
+            all if part => vec![format!("dry run of the first {}: {}", count(all.len() as u64), summary(all))],
+            all => vec![format!("dry run: {}", summary(all))],
+        };
+        details.extend(found.iter().filter(|o| !o.outcome.is_settled()).filter_map(remedy).take(3));
+        let without_row = held && found.iter().all(|o| o.verdict == Verdict::ZeroRows);
+        if without_row {
+            details.push("A Yes settles it without a write: there is no row on the master to change.".into());
+        } else if held {
+            details
+                .push("The engine holds it back; a Yes applies it all the same. The row as it is now is kept.".into());
+        } else {
+            details.push("Effect and ledger are committed together: nothing is applied twice.".into());
+        }
+        let what = entries(ids.len());
+        let doing = match (without_row, held) {
+            (true, _) => "Settle",
+            (false, true) => "Apply",
+            (false, false) => "Replay",
+        };
+        Ask {
+            question: if without_row {
+                format!("Settle {what} as done?")
+            } else {
+                format!("{doing} {what} to {master}?")
+            },
+            details,
+            confirm: format!("{doing} {what}"),
+            danger: held,
+            type_the_name: self.name_wanted(Side::Master),
+            then: Command::Replay { ids, force: held },
+        }
+    }
+
+    pub(super) fn replayed(&mut self, ids: &[Uuid], outcomes: Result<Vec<EntryOutcome>, Fault>, now: Now) -> Step<Self> {
+        self.pulse = None;
+        self.busy = false;
+        let mut effects = match outcomes {
+            Err(fault) => vec![Effect::fault(&fault)],
+            Ok(found) => {
+                let settled = found.iter().filter(|o| o.outcome.is_settled()).count();
+                let weight = match settled {
+                    n if n == found.len() => Weight::Ok,
+                    0 => Weight::Bad,
+                    _ => Weight::Warn,
+                };
+                for done in found.iter().filter(|o| o.outcome.is_settled()) {
+                    self.marks.remove(&done.id);
+                }
+                let words = match &found[..] {
+                    [one] => said(one, false),
+                    all => format!("{} replayed: {}", entries(all.len()), summary(all)),
+                };
+                vec![Effect::toast(weight, words)]
+            }
+        };
+        effects.extend(self.after_writing(ids, now));
+        effects
+    }
+
+    /// What would become, or became, of entries that are discarded or put back.
+    pub(super) fn put(
+        &mut self,
+        ids: &[Uuid],
+        put: Putting,
+        found: Result<Vec<Put>, Fault>,
+        now: Now,
+    ) -> Step<Self> {
+        if put != Putting::Look {
+            self.busy = false;
+            self.pulse = None;
+        }
+        let found = match found {
+            Ok(found) => found,
+            Err(fault) => return vec![Effect::fault(&fault)],
+        };
+        let done: Vec<Uuid> = found.iter().filter(|one| one.fate.is_done()).map(|one| one.id).collect();
+        let others = found.iter().filter(|one| !one.fate.is_done()).filter_map(|one| one.message.clone()).next();
+        let others = others.map(|words| format!(" · {} not: {words}", found.len() - done.len())).unwrap_or_default();
+        if put == Putting::Look {
+            return self.ask_to_discard(ids, &done, &others);
+        }
+        let mut words = format!("{} {}{others}", entries(done.len()), put.done());
+        if put == Putting::Discard {
+            words.push_str("; z puts it back, for 30 days");
+            for one in found.iter().filter(|one| one.fate != Fate::Missing) {
+                self.marks.remove(&one.id);
+            }
+            self.discarded = done;
+        } else {
+            self.discarded.clear();
+        }
+        let weight = if others.is_empty() { Weight::Ok } else { Weight::Warn };
+        let mut effects = vec![Effect::toast(weight, words)];
+        effects.extend(self.after_writing(ids, now));
+        effects
+    }
+
+    fn ask_to_discard(&self, ids: &[Uuid], able: &[Uuid], others: &str) -> Step<Self> {
+        if able.is_empty() || self.busy {
+            return vec![Effect::toast(Weight::Warn, format!("Nothing can be discarded{others}"))];
+        }
+        let what = entries(ids.len());
+        let replica = self.links.as_ref().map_or("the replica", |links| links.replica.name.as_str());
+        let mut details = vec![
+            "They go into the archive byte for byte and are kept there for 30 days; nothing is marked as synced.".into(),
+            "The edits of their rows are given up: the next pull takes the master's rows.".into(),
+        ];
+        if !others.is_empty() {
+            details.insert(0, format!("{} can be discarded{others}", entries(able.len())));
+        }
+        vec![Effect::Ask(Ask {
+            question: format!("Discard {what} of {replica}?"),
+            details,
+            confirm: format!("Discard {what}"),
+            danger: true,
+            type_the_name: self.name_wanted(Side::Replica),
+            then: Command::Put { ids: ids.to_vec(), put: Putting::Discard },
+        })]
+    }
+
+    /// Reads again what was written to.
+    fn after_writing(&mut self, ids: &[Uuid], now: Now) -> Step<Self> {
+        let mut effects = Vec::new();
+        if self.inside.id.is_some_and(|id| ids.contains(&id)) {
+            self.inside = Inside { id: self.inside.id, section: self.inside.section, ..Inside::default() };
+        }
+        effects.extend(self.refresh(now));
+        effects.extend(self.look());
+        effects
+    }
+}
+
+pub(super) fn entries(n: usize) -> String {
+    plural(n as u64, "entry", "entries")
+}
+
+/// How many of each outcome.
+fn summary(found: &[EntryOutcome]) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for one in found {
+        *counts.entry(one.outcome.name()).or_default() += 1;
+    }
+    let words: Vec<String> = counts.iter().map(|(name, n)| format!("{n} {}", name.replace('_', " "))).collect();
+    if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+}
+
+/// One outcome in words.
+fn said(one: &EntryOutcome, dry: bool) -> String {
+    let (would, did) = if dry { ("would ", "") } else { ("", "ed") };
+    let effect = match one.outcome {
+        Outcome::Applied if dry => format!("It would be applied: {}", one.verdict),
+        Outcome::Applied => format!("Applied: {}", one.verdict),
+        Outcome::NoChange => {
+            format!("It {would}chang{} nothing: the master has it already", if dry { "e" } else { did })
+        }
+        Outcome::Superseded => "A later entry of the same row carries it".to_owned(),
+        Outcome::ConflictResolved => "Settled by the merge rule; both images are kept".to_owned(),
+        Outcome::Held => format!("Held for a choice: {}", one.verdict),
+        Outcome::Blocked => format!("Waits: {}", one.verdict),
+        Outcome::Failed if dry => format!("It would fail: {}", one.verdict),
+        Outcome::Failed => format!("Failed: {}", one.verdict),
+        Outcome::Later => "The row is locked on the master; it is tried again soon".to_owned(),
+        Outcome::Missing => "The entry is no longer in the queue".to_owned(),
+        Outcome::Drifted => "It changed since the preview: look at it again".to_owned(),
+    };
+    let code = one.sqlstate.as_deref().map(|code| format!(" {code}")).unwrap_or_default();
+    let message =
+        one.message.as_deref().filter(|_| !one.outcome.is_settled()).map(|m| format!(": {m}")).unwrap_or_default();
+    format!("{effect}{code}{message}")
+}
+
+/// What to do about an outcome: the engine's words, else those of the diagnosis.
+pub(super) fn remedy(one: &EntryOutcome) -> Option<String> {
+    one.remedy.clone().or_else(|| {
+        let text = one.message.as_deref().unwrap_or_default();
+        let found =
+            crate::queue::diagnosis::of_outcome(one.verdict, one.sqlstate.as_deref(), one.object.as_deref(), text)?;
+        Some(found.remedy)
+    })
+}
