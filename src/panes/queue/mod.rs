@@ -8,6 +8,7 @@ mod bulk;
 mod empty;
 mod inside;
 mod keys;
+mod messages;
 mod moves;
 mod outcomes;
 mod payload;
@@ -41,9 +42,9 @@ use uuid::Uuid;
 use window::Window;
 
 pub use keys::Action;
+pub use messages::{Command, Message, Purpose, Putting, Then};
 pub use view::View;
 pub use window::Edge;
-pub use work::{Command, Message, Purpose, Putting, Then};
 
 /// Between two looks at the queue while the pane is on the screen.
 const REFRESH: Duration = Duration::from_secs(3);

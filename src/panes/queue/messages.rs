@@ -1,0 +1,257 @@
+//! What the pane asks of the databases, and the answers, as data.
+
+use super::window::Edge;
+use crate::postgres::Fault;
+use crate::queue::detail::Detail;
+use crate::queue::groups::Groups;
+use crate::queue::images::Image;
+use crate::queue::starvation::Worker;
+use crate::queue::store::{Pulse, Total};
+use crate::queue::{Anchor, Columns, Page, Scope, Shape};
+use crate::sync::EntryOutcome;
+use crate::sync::discard::Put;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Work of the pane.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Finds the queue and reads the first page of the list.
+    Open {
+        /// Which question this is.
+        question: u64,
+        /// The list.
+        scope: Box<Scope>,
+        /// Where to begin.
+        anchor: Anchor,
+    },
+    /// Reads a page at an edge of what is held.
+    Page {
+        /// Which question this is.
+        question: u64,
+        /// The shape of the queue.
+        shape: Shape,
+        /// The list.
+        scope: Box<Scope>,
+        /// Where to read.
+        anchor: Anchor,
+        /// Which edge; none replaces what is held.
+        edge: Option<Edge>,
+    },
+    /// Looks whether the queue was written to, and reads the rows around the cursor again if it was.
+    Refresh {
+        /// Which question this is.
+        question: u64,
+        /// The shape of the queue.
+        shape: Shape,
+        /// The list.
+        scope: Box<Scope>,
+        /// Where to read.
+        anchor: Anchor,
+        /// Whether that is the list's beginning.
+        from_start: bool,
+        /// The last pulse; none reads in any case.
+        pulse: Option<Pulse>,
+    },
+    /// Reads the groups.
+    Groups {
+        /// The shape of the queue.
+        shape: Shape,
+    },
+    /// Counts what the list holds.
+    Count {
+        /// Which question this is.
+        question: u64,
+        /// The shape of the queue.
+        shape: Shape,
+        /// The list.
+        scope: Box<Scope>,
+    },
+    /// Reads one entry in full, and its row on both sides.
+    Detail {
+        /// The shape of the queue.
+        shape: Shape,
+        /// The entry.
+        id: Uuid,
+    },
+    /// Tries entries dry.
+    Dry {
+        /// The entries.
+        ids: Vec<Uuid>,
+        /// What the answer is for.
+        then: Then,
+    },
+    /// Replays entries.
+    Replay {
+        /// The entries.
+        ids: Vec<Uuid>,
+        /// Applies what the engine holds back.
+        force: bool,
+    },
+    /// Finds the ids of all that match, to act on them.
+    Ids {
+        /// Which question this is.
+        question: u64,
+        /// The shape of the queue.
+        shape: Shape,
+        /// What matches.
+        scope: Box<Scope>,
+        /// What for.
+        purpose: Purpose,
+    },
+    /// Discards or restores entries, or says what a discard would do.
+    Put {
+        /// The entries.
+        ids: Vec<Uuid>,
+        /// Which of it.
+        put: Putting,
+    },
+    /// Reads an entry whole for the clipboard.
+    Copy {
+        /// The shape of the queue.
+        shape: Shape,
+        /// The entry.
+        id: Uuid,
+    },
+}
+
+/// What entries are chosen for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To be marked.
+    Marks,
+    /// To be tried dry.
+    Dry(Then),
+    /// To be discarded.
+    Discard,
+}
+
+/// Into the archive and out of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Putting {
+    /// Only to say what a discard would do.
+    Look,
+    /// Into the archive.
+    Discard,
+    /// Out of it.
+    Restore,
+}
+
+impl Putting {
+    /// While it goes on.
+    pub fn doing(self) -> &'static str {
+        match self {
+            Self::Look => "looking at",
+            Self::Discard => "discarding",
+            Self::Restore => "restoring",
+        }
+    }
+    /// When it is done.
+    pub fn done(self) -> &'static str {
+        if self == Self::Restore { "restored" } else { "discarded" }
+    }
+}
+
+/// What a dry run is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// To show the predicted row.
+    Show,
+    /// To say what would happen.
+    Tell,
+    /// To ask whether it shall happen.
+    Ask,
+}
+
+/// Answers.
+#[derive(Debug)]
+pub enum Message {
+    /// The queue was found.
+    Opened {
+        /// Which question this answers.
+        question: u64,
+        /// The shape of the queue.
+        shape: Shape,
+        /// Where the page was read from.
+        anchor: Anchor,
+        /// The first page.
+        page: Page,
+        /// How many entries there are.
+        total: Total,
+        /// The pulse at that time.
+        pulse: Pulse,
+        /// The groups, if they were quick.
+        groups: Option<Groups>,
+    },
+    /// A page at an edge.
+    Paged {
+        /// Which question this answers.
+        question: u64,
+        /// Where the page was read from.
+        anchor: Anchor,
+        /// Which edge.
+        edge: Option<Edge>,
+        /// The page.
+        page: Page,
+    },
+    /// Nothing was written since.
+    Quiet,
+    /// The rows around the cursor, read again.
+    Refreshed {
+        /// Which question this answers.
+        question: u64,
+        /// Whether they are the list's beginning.
+        from_start: bool,
+        /// The rows.
+        page: Page,
+        /// How many entries there are.
+        total: Total,
+        /// The pulse at that time.
+        pulse: Pulse,
+    },
+    /// The groups, and how long reading them took.
+    Grouped(Groups, Duration),
+    /// How many entries the list holds, and how long counting them took.
+    Counted {
+        /// Which question this answers.
+        question: u64,
+        /// How many.
+        count: i64,
+        /// How long it took.
+        took: Duration,
+    },
+    /// One entry in full; none if it is gone.
+    Detail(Uuid, Option<Box<Detail>>),
+    /// The row of an entry on both sides, or why not.
+    Images(Uuid, Box<[Result<Image, Fault>; 2]>),
+    /// What a replay would do.
+    Dried(Vec<Uuid>, Then, Result<Vec<EntryOutcome>, Fault>),
+    /// What a replay did.
+    Replayed(Vec<Uuid>, Result<Vec<EntryOutcome>, Fault>),
+    /// The ids of what is meant.
+    Chosen {
+        /// Which question this answers.
+        question: u64,
+        /// What for.
+        purpose: Purpose,
+        /// The entries.
+        ids: Vec<Uuid>,
+    },
+    /// A write has begun.
+    Begun,
+    /// What became, or would become, of entries.
+    Put(Vec<Uuid>, Putting, Result<Vec<Put>, Fault>),
+    /// How the deployed worker fares.
+    Worker(Worker),
+    /// What the master knows of the columns of an entry's table.
+    Columns(Uuid, Columns),
+    /// An entry for the clipboard.
+    Copied(String),
+    /// A read failed.
+    Failed {
+        /// Which question this answers; none for what is beside the list.
+        question: Option<u64>,
+        /// Why.
+        fault: Fault,
+    },
+}
