@@ -11,9 +11,9 @@ mod hostile;
 mod jobs;
 mod reasons;
 mod remedies;
+mod starvation;
 mod undo;
 mod verdicts;
-mod starvation;
 
 use super::support;
 use robbie_console::postgres::{Kind, Side};

@@ -12,7 +12,12 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 impl Queue {
-    pub(super) fn dried(&mut self, ids: Vec<Uuid>, then: Then, outcomes: Result<Vec<EntryOutcome>, Fault>) -> Step<Self> {
+    pub(super) fn dried(
+        &mut self,
+        ids: Vec<Uuid>,
+        then: Then,
+        outcomes: Result<Vec<EntryOutcome>, Fault>,
+    ) -> Step<Self> {
         let one = match &outcomes {
             Ok(found) => found.first().cloned().map(Ok),
             Err(fault) => Some(Err(fault.clone())),
@@ -79,7 +84,12 @@ impl Queue {
         }
     }
 
-    pub(super) fn replayed(&mut self, ids: &[Uuid], outcomes: Result<Vec<EntryOutcome>, Fault>, now: Now) -> Step<Self> {
+    pub(super) fn replayed(
+        &mut self,
+        ids: &[Uuid],
+        outcomes: Result<Vec<EntryOutcome>, Fault>,
+        now: Now,
+    ) -> Step<Self> {
         self.pulse = None;
         self.busy = false;
         let mut effects = match outcomes {
@@ -106,13 +116,7 @@ impl Queue {
     }
 
     /// What would become, or became, of entries that are discarded or put back.
-    pub(super) fn put(
-        &mut self,
-        ids: &[Uuid],
-        put: Putting,
-        found: Result<Vec<Put>, Fault>,
-        now: Now,
-    ) -> Step<Self> {
+    pub(super) fn put(&mut self, ids: &[Uuid], put: Putting, found: Result<Vec<Put>, Fault>, now: Now) -> Step<Self> {
         if put != Putting::Look {
             self.busy = false;
             self.pulse = None;
@@ -150,7 +154,8 @@ impl Queue {
         let what = entries(ids.len());
         let replica = self.links.as_ref().map_or("the replica", |links| links.replica.name.as_str());
         let mut details = vec![
-            "They go into the archive byte for byte and are kept there for 30 days; nothing is marked as synced.".into(),
+            "They go into the archive byte for byte and are kept there for 30 days; nothing is marked as synced."
+                .into(),
             "The edits of their rows are given up: the next pull takes the master's rows.".into(),
         ];
         if !others.is_empty() {

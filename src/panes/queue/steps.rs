@@ -71,7 +71,13 @@ impl Queue {
         let (Some((name, up)), was) = (links, was) else { return Vec::new() };
         if was.as_ref().is_some_and(|(old, _)| *old != name) {
             // Another replica: another queue.
-            let kept = Self { links: self.links.take(), size: self.size, shown: self.shown, busy: self.busy, ..Self::default() };
+            let kept = Self {
+                links: self.links.take(),
+                size: self.size,
+                shown: self.shown,
+                busy: self.busy,
+                ..Self::default()
+            };
             *self = Self { question: self.question + 1, ..kept };
             return self.first_read();
         }

@@ -107,7 +107,10 @@ fn a_discard_looks_then_asks_then_can_be_taken_back() {
     assert!(pane.marks.is_empty());
     let effects = action(&mut pane, Action::Restore);
     assert!(matches!(&asked(&effects).then, Command::Put { ids, put: Putting::Restore } if ids[..] == [id(0)]));
-    pane.update(Input::Message(Message::Put(vec![id(0)], Putting::Restore, Ok(vec![put(0, Fate::Restored)]))), Now::at(4));
+    pane.update(
+        Input::Message(Message::Put(vec![id(0)], Putting::Restore, Ok(vec![put(0, Fate::Restored)]))),
+        Now::at(4),
+    );
     assert!(toast(&action(&mut pane, Action::Restore)).starts_with("Nothing was discarded"));
 }
 
