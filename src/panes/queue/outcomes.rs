@@ -126,7 +126,7 @@ impl Queue {
             Err(fault) => return vec![Effect::fault(&fault)],
         };
         let done: Vec<Uuid> = found.iter().filter(|one| one.fate.is_done()).map(|one| one.id).collect();
-        let others = found.iter().filter(|one| !one.fate.is_done()).filter_map(|one| one.message.clone()).next();
+        let others = found.iter().filter(|one| !one.fate.is_done()).find_map(|one| one.message.clone());
         let others = others.map(|words| format!(" · {} not: {words}", found.len() - done.len())).unwrap_or_default();
         if put == Putting::Look {
             return self.ask_to_discard(ids, &done, &others);
