@@ -77,6 +77,10 @@ impl Queue {
             Message::Dried(ids, then, outcomes) => self.dried(ids, then, outcomes),
             Message::Replayed(ids, outcomes) => self.replayed(&ids, outcomes, now),
             Message::Chosen { question, purpose, ids } if question == self.question => self.chosen(purpose, ids),
+            Message::Frozen(frozen) => {
+                self.frozen = Some(frozen);
+                Vec::new()
+            }
             Message::Begun => {
                 self.busy = true;
                 Vec::new()

@@ -10,6 +10,7 @@ use crate::queue::store::{Pulse, Total};
 use crate::queue::{Anchor, Columns, Page, Scope, Shape};
 use crate::sync::EntryOutcome;
 use crate::sync::discard::Put;
+use crate::sync::freeze::Frozen;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -87,6 +88,8 @@ pub enum Command {
         ids: Vec<Uuid>,
         /// Applies what the engine holds back.
         force: bool,
+        /// The entries and their rows as they were when a person was asked: what changed since is not touched.
+        frozen: Option<Box<Frozen>>,
     },
     /// Finds the ids of all that match, to act on them.
     Ids {
@@ -237,6 +240,8 @@ pub enum Message {
         /// The entries.
         ids: Vec<Uuid>,
     },
+    /// What a person is about to be asked about, as it is now.
+    Frozen(Box<Frozen>),
     /// A write has begun.
     Begun,
     /// What became, or would become, of entries.

@@ -31,6 +31,7 @@ use crate::queue::starvation::Worker;
 use crate::queue::store::{Pulse, Total};
 use crate::queue::{Anchor, Columns, Scope, Shape, State};
 use crate::sync::EntryOutcome;
+use crate::sync::freeze::Frozen;
 use crate::ui::field::Field;
 use crate::ui::format::{count, plural};
 use crate::ui::{ActionSpec, Answer, Effect, Input, Job, Links, Now, Pane, Policy, Scene, Services, Step};
@@ -190,6 +191,8 @@ pub struct Queue {
     inside: Inside,
     /// Something is being replayed, discarded or restored.
     busy: bool,
+    /// The entries of the question that is about to be asked.
+    frozen: Option<Box<Frozen>>,
     /// What was discarded last here.
     discarded: Vec<Uuid>,
     /// How the deployed worker fares.

@@ -4,11 +4,12 @@ use super::{Command, Inside, Putting, Queue, Then};
 use crate::postgres::{Fault, Side};
 use crate::queue::Verdict;
 use crate::sync::discard::{Fate, Put};
+use crate::sync::freeze::Frozen;
 use crate::sync::{EntryOutcome, Outcome};
 use crate::ui::format::{count, plural};
 use crate::ui::pane::Ask;
 use crate::ui::{Effect, Level as Weight, Now, Step};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 impl Queue {
@@ -41,11 +42,14 @@ impl Queue {
                 vec![Effect::toast(weight, words)]
             }
             Then::Ask if self.busy => Vec::new(),
-            Then::Ask => vec![Effect::Ask(self.question_for(ids, &found))],
+            Then::Ask => {
+                let frozen = self.frozen.take();
+                vec![Effect::Ask(self.question_for(ids, &found, frozen))]
+            }
         }
     }
 
-    fn question_for(&self, ids: Vec<Uuid>, found: &[EntryOutcome]) -> Ask<Command> {
+    fn question_for(&self, ids: Vec<Uuid>, found: &[EntryOutcome], frozen: Option<Box<Frozen>>) -> Ask<Command> {
         let master = self.links.as_ref().map_or("the master", |links| links.master.name.as_str());
         let part = found.len() < ids.len();
         let held = !part && !found.is_empty() && found.iter().all(|o| o.outcome == Outcome::Held);
@@ -54,7 +58,9 @@ impl Queue {
             all if part => vec![format!("dry run of the first {}: {}", count(all.len() as u64), summary(all))],
             all => vec![format!("dry run: {}", summary(all))],
         };
-        details.extend(found.iter().filter(|o| !o.outcome.is_settled()).filter_map(remedy).take(3));
+        // Each remedy once, however many need it.
+        let remedies: BTreeSet<String> = found.iter().filter(|o| !o.outcome.is_settled()).filter_map(remedy).collect();
+        details.extend(remedies.into_iter().take(3));
         let without_row = held && found.iter().all(|o| o.verdict == Verdict::ZeroRows);
         if without_row {
             details.push("A Yes settles it without a write: there is no row on the master to change.".into());
@@ -80,7 +86,7 @@ impl Queue {
             confirm: format!("{doing} {what}"),
             danger: held,
             type_the_name: self.name_wanted(Side::Master),
-            then: Command::Replay { ids, force: held },
+            then: Command::Replay { ids, force: held, frozen },
         }
     }
 

@@ -1,6 +1,6 @@
 //! How the pane's questions are asked of the databases.
 
-use super::messages::{Command, Message, Putting};
+use super::messages::{Command, Message, Putting, Then};
 use super::window::{AROUND, PAGE};
 use crate::postgres::{Fault, Link, Side};
 use crate::queue::detail;
@@ -10,6 +10,7 @@ use crate::queue::starvation;
 use crate::queue::store::{self, Pulse, Total};
 use crate::queue::{Anchor, Page, Scope, Shape, columns};
 use crate::sync::discard::{self, By};
+use crate::sync::freeze;
 use crate::sync::{self, Mode, ReplayOptions};
 use crate::ui::{Job, Services};
 use std::sync::Arc;
@@ -63,13 +64,24 @@ pub(super) async fn perform(command: Command, services: &Services, job: Job<Mess
         }
         Command::Detail { shape, id } => look(&pair.master, &pair.replica, &shape, id, &job).await,
         Command::Dry { ids, then } => {
+            if then == Then::Ask {
+                // Frozen before it is tried: what changes in between has drifted, and is not applied unseen.
+                match freeze::freeze(&pair, &ids, false).await {
+                    Ok(frozen) => job.tell(Message::Frozen(Box::new(frozen))),
+                    Err(fault) => return Message::Dried(ids, then, Err(fault)),
+                }
+            }
             let tried = &ids[..ids.len().min(TRIED)];
             let outcomes = sync::replay(&pair, tried, options(Mode::Dry, false)).await;
             Ok(Message::Dried(ids, then, outcomes))
         }
-        Command::Replay { ids, force } => {
+        Command::Replay { ids, force, frozen } => {
             job.tell(Message::Begun);
-            let outcomes = sync::replay(&pair, &ids, options(Mode::Apply, force)).await;
+            let options = options(Mode::Apply, force);
+            let outcomes = match frozen {
+                Some(frozen) => sync::replay_frozen(&pair, &frozen, options).await,
+                None => sync::replay(&pair, &ids, options).await,
+            };
             Ok(Message::Replayed(ids, outcomes))
         }
         Command::Ids { question, shape, scope, purpose } => {

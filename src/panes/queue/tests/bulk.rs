@@ -35,7 +35,7 @@ fn a_whole_reason_is_replayed_and_the_count_asked_about_is_the_count_acted_on() 
     let ask = asked(&effects);
     assert_eq!(ask.question, "Replay 2 500 entries to master?");
     assert!(ask.details[0].starts_with("dry run of the first 2 000: 2000 held"), "{:?}", ask.details);
-    assert!(matches!(&ask.then, Command::Replay { ids, force: false } if ids.len() == 2_500), "not all were tried");
+    assert!(matches!(&ask.then, Command::Replay { ids, force: false, .. } if ids.len() == 2_500), "not all were tried");
 }
 
 #[test]
@@ -140,4 +140,32 @@ fn what_is_held_needs_a_choice() {
     (held.verdict, held.blocked_on) = (Some(Verdict::OverwritesNewer), Some("choice".into()));
     let pane = pane(Page { entries: vec![held], more: false }, Some(Groups::default()), (120, 10));
     assert!(drawn(&pane, 120, 10, 1).contains("! choice"));
+}
+
+#[test]
+fn what_is_asked_about_is_frozen_and_each_remedy_is_said_once() {
+    let mut pane = listed((120, 26));
+    let frozen = Frozen {
+        run: id(9),
+        force: false,
+        entries: Vec::new(),
+        by_verdict: [].into(),
+        by_outcome: [].into(),
+        families: [].into(),
+    };
+    pane.update(Input::Message(Message::Frozen(Box::new(frozen))), Now::at(2));
+    let failed = vec![outcome(1, Outcome::Failed), outcome(2, Outcome::Failed)];
+    let effects = pane.update(Input::Message(Message::Dried(vec![id(1), id(2)], Then::Ask, Ok(failed))), Now::at(2));
+    let ask = asked(&effects);
+    assert!(matches!(&ask.then, Command::Replay { frozen: Some(frozen), .. } if frozen.run == id(9)));
+    assert_eq!(ask.details.iter().filter(|line| line.contains("send the parent first")).count(), 1);
+    assert!(pane.frozen.is_none(), "it belongs to one question");
+}
+
+#[test]
+fn nothing_is_asked_before_there_are_links() {
+    let mut pane = Queue::default();
+    assert!(runs(&pane.update(Input::Shown, Now::at(0))).is_empty());
+    let effects = pane.update(Input::LinksChanged(links(true, true)), Now::at(1));
+    assert!(matches!(runs(&effects)[0], Command::Open { .. }));
 }
