@@ -61,7 +61,11 @@ impl Queue {
     }
 
     fn first_read(&mut self) -> Step<Self> {
-        if self.loading || self.links.is_none() || self.replica_is_down() { Vec::new() } else { vec![self.ask(Anchor::First)] }
+        if self.loading || self.links.is_none() || self.replica_is_down() {
+            Vec::new()
+        } else {
+            vec![self.ask(Anchor::First)]
+        }
     }
 
     fn links_changed(&mut self, links: Arc<Links>, now: Now) -> Step<Self> {
