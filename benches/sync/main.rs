@@ -20,6 +20,7 @@ mod poison;
 #[path = "../../tests/suite/support/proxy.rs"]
 mod proxy;
 mod pull;
+mod replay;
 mod replicas;
 mod rows;
 mod wan;
@@ -27,8 +28,8 @@ mod wan;
 use bed::Bed;
 
 /// What is measured, in the order of the table.
-const SUBJECTS: [&str; 10] =
-    ["drain", "pull", "wan", "capture", "lag", "memory", "poison", "replicas", "tables", "rows"];
+const SUBJECTS: [&str; 11] =
+    ["drain", "pull", "wan", "capture", "lag", "memory", "poison", "replay", "replicas", "tables", "rows"];
 
 /// What the command line asks for.
 pub struct Wanted {
@@ -75,6 +76,7 @@ async fn main() {
             "lag" => lag::run(&bed).await,
             "memory" => memory::run(&bed, &wanted).await,
             "poison" => poison::run(&bed, &wanted).await,
+            "replay" => replay::run(&bed, &wanted).await,
             "replicas" => replicas::run(&bed).await,
             "tables" => growth::tables(&bed, &wanted).await,
             _ => growth::rows(&bed, &wanted).await,

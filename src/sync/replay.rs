@@ -240,11 +240,11 @@ async fn read(replica: &Client, ids: &[Uuid]) -> Result<Vec<(Entry, String)>, Fa
             "SELECT p.id, coalesce(e.seq, 0), coalesce(e.tbl, p.table_name::text), coalesce(e.op, upper(p.operation)), e.pk::text,
                     p.data::text, coalesce(e.base, CASE WHEN e.op <> 'INSERT' THEN b.image END)::text, e.seen,
                     p.xmin::text, (
-                        SELECT f.entry_id FROM robbie_sync.entry f
+                        -- No LIMIT: it would have the planner go through all open entries by their order.
+                        SELECT (array_agg(f.entry_id ORDER BY f.seq))[1] FROM robbie_sync.entry f
                         WHERE f.tbl = e.tbl AND f.pk = e.pk AND f.seq < e.seq
                           AND NOT EXISTS (SELECT 1 FROM pg_temp.robbie_chosen c WHERE c.id = f.entry_id)
-                          AND f.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined')
-                        ORDER BY f.seq LIMIT 1),
+                          AND f.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined')),
                     md5(concat_ws(' ', p.table_name, p.operation, p.data::text))
              FROM public.pending_sync p LEFT JOIN robbie_sync.entry e ON e.entry_id = p.id
              LEFT JOIN robbie_sync.base b ON b.tbl = e.tbl AND b.pk = e.pk AND b.xid = e.xid

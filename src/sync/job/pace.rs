@@ -10,8 +10,8 @@ const RAMP: [usize; 5] = [1, 5, 20, 100, 500];
 const FIRST: usize = 100;
 const MOST: usize = 500;
 /// How long a transaction should take, so that a cancel is soon heard.
-const SHORT: Duration = Duration::from_millis(100);
-const LONG: Duration = Duration::from_millis(300);
+const SHORT: Duration = Duration::from_millis(200);
+const LONG: Duration = Duration::from_millis(400);
 
 /// The pace of a job.
 pub struct Pace {
@@ -27,9 +27,13 @@ impl Pace {
     pub fn new(options: &JobOptions) -> Self {
         Self { rate: options.rate.map(f64::from), due: Instant::now(), step: options.ramp.then_some(0), size: FIRST }
     }
-    /// How many go next: with a rate about a tenth of a second's worth.
+    /// How many go next: with a rate about a tenth of a second's worth, and what is owed.
     pub fn next(&self) -> usize {
-        let of_rate = self.rate.map_or(self.size, |r| ((r / 10.0) as usize).clamp(1, self.size));
+        self.next_at(Instant::now())
+    }
+    fn next_at(&self, now: Instant) -> usize {
+        let owed = now.saturating_duration_since(self.due).as_secs_f64();
+        let of_rate = self.rate.map_or(self.size, |r| ((r * (owed + 0.1)) as usize).clamp(1, self.size));
         self.step.map_or(of_rate, |s| of_rate.min(RAMP[s]))
     }
     /// Waits until the next may go. What a slow server cost is caught up on, up to one second of it.
@@ -75,7 +79,7 @@ mod tests {
             let (began, mut now, mut sent) = (pace.due, pace.due, 0);
             while sent < usize::from(rate) * 10 {
                 now += pace.delay(now);
-                let n = pace.next();
+                let n = pace.next_at(now);
                 now += Duration::from_millis(if sent == 0 { 400 } else { 5 });
                 pace.sent(n, Duration::from_millis(5), true);
                 sent += n;
