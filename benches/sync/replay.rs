@@ -2,7 +2,7 @@
 
 use crate::bed::{Bed, connect};
 use crate::figure::{Limit, Samples, alone, short};
-use crate::{Wanted, drain, rows};
+use crate::{Wanted, drain};
 use robbie_console::sync::job::{self, JobOptions};
 use robbie_console::sync::{self, Mode, ReplayOptions, freeze};
 use std::time::Instant;
