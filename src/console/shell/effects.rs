@@ -1,6 +1,6 @@
 //! What panes ask for, turned into orders.
 
-use super::{Order, SPIN, Shell, Timer};
+use super::{Order, SPIN, Shell, Stage, Timer};
 use crate::console::overlay::ask::Question;
 use crate::ui::host::{Word, Work};
 use crate::ui::pane::{Effect, Input, Level, Now, Route};
@@ -78,6 +78,11 @@ impl Shell {
     /// Shows a pane.
     pub(super) fn show(&mut self, pane: usize, now: Now) -> Vec<Order> {
         if pane == self.active || pane >= self.tabs.len() {
+            return Vec::new();
+        }
+        // Before there are links no pane can ask for anything: the one that is shown then hears of it with them.
+        if self.stage == Stage::Starting {
+            self.active = pane;
             return Vec::new();
         }
         let mut orders = self.tell(self.active, Input::Hidden, now);

@@ -33,6 +33,7 @@ fn nothing_reaches_a_pane_before_the_links_are_there() {
     let mut s = shell(80, 24);
     assert!(spawned(&press(&mut s, &["r", "enter", "j"], 0)).is_empty());
     assert_eq!(said(&s), "Heard .");
+    assert!(spawned(&press(&mut s, &["tab"], 0)).is_empty(), "nor does the one that one goes to ask for anything");
     assert!(quits(&press(&mut s, &["q"], 0)), "but one can leave");
 }
 
