@@ -85,7 +85,12 @@ impl Model {
     }
     /// Whether an edit of the row is on its way: then nobody but its program may change the row there.
     pub fn is_open(&self, site: usize, key: Key, noted: &BTreeMap<Uuid, Noted>) -> bool {
-        self.late.iter().any(|l| (l.site, l.key) == (site, key))
+        // What somebody wrote into the payload of a whole row's entry holds for what was written before, queued or not.
+        let rewritten = self
+            .entries
+            .iter()
+            .any(|e| (e.site, e.key) == (site, key) && e.edited && noted.get(&e.id).is_some_and(Noted::is_terminal));
+        !rewritten && self.late.iter().any(|l| (l.site, l.key) == (site, key))
             || self.entries.iter().any(|e| {
                 (e.site, e.key) == (site, key)
                     && !self.discarded.contains(&e.id)
