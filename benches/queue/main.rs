@@ -93,7 +93,7 @@ async fn million(bed: &Bed, entries: u64) {
     quarantine(&client).await;
     let shape = Shape::read(&client).await.unwrap();
     let every = |text: &str, by: SortBy| Scope {
-        states: robbie_console::queue::State::ALL.to_vec(),
+        states: robbie_console::queue::State::QUEUED.to_vec(),
         filter: filter::parse(text).unwrap(),
         sort: Sort { by, descending: false },
         ..Scope::default()

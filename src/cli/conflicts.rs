@@ -1,13 +1,10 @@
 //! `robbie conflicts list|show|replay|resolve`: what both sides changed, and what became of it.
 
-use super::{Exit, Invocation, output, targets};
+use super::{ACTOR, Exit, Invocation, output, targets};
 use crate::postgres::{Fault, Kind, Pair, Side};
 use crate::sync::Outcome;
 use crate::sync::conflict::{self, Conflict, Redo, Wanted};
 use clap::{Args, Subcommand};
-
-/// Who resolved it, for the log.
-const ACTOR: &str = "command line";
 
 /// Arguments of `robbie conflicts`.
 #[derive(Args, Debug)]

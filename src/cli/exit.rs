@@ -49,4 +49,12 @@ impl Exit {
             _ => Self::Attention,
         }
     }
+    /// How a command ends of whose rows so many were done: 0 all of them, 4 some, 1 none.
+    pub fn of_done(done: usize, all: usize) -> Self {
+        match done {
+            done if done == all => Self::Done,
+            0 => Self::Attention,
+            _ => Self::Partial,
+        }
+    }
 }

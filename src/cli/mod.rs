@@ -28,6 +28,9 @@ use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+/// Who acts, for the record.
+const ACTOR: &str = "command line";
+
 /// Admin console and sync engine for a master PostgreSQL and its offline replicas.
 #[derive(Debug, Parser)]
 #[command(name = "robbie", version, max_term_width = 100, infer_long_args = true)]

@@ -9,7 +9,9 @@ mod print;
 mod replay;
 mod undo;
 
-use super::{Exit, Invocation, output, targets};
+use replay::needs_migration;
+
+use super::{ACTOR, Exit, Invocation, output, targets};
 use crate::postgres::{Fault, Kind, Link, Pair, Side};
 use crate::queue::{Anchor, Page, Scope, Shape, Sort, SortBy, State, detail, filter, groups, images, page, store};
 use clap::{Args, Subcommand, ValueEnum};
@@ -51,7 +53,7 @@ pub enum Action {
     Jobs(jobs::Jobs),
     /// Put entries aside that nobody wants: into the archive, byte for byte, for 30 days.
     Discard(discard::Discard),
-    /// Put discarded entries back into the queue as they were.
+    /// Put discarded entries back into the queue as they were; --filter and --group look in the archive.
     Restore(discard::Restore),
     /// List the discarded entries, the last first.
     Archived(discard::Archive),
@@ -70,7 +72,8 @@ pub enum Action {
 /// Arguments of `robbie queue list`.
 #[derive(Args, Debug)]
 pub struct List {
-    /// Only entries that pass this filter, such as 'state:failed table:code_* age>1h'. Without a state: open ones.
+    /// Only entries that pass this filter, such as 'state:failed table:code_* age>1h'. Without a state: open ones;
+    /// 'state:discarded' lists the archive.
     #[arg(long, value_name = "EXPR")]
     pub filter: Option<String>,
     /// How many entries.
@@ -121,10 +124,10 @@ pub struct Chosen {
     /// These entries, by id.
     #[arg(value_name = "ID", group = "entries", conflicts_with_all = ["filter", "group", "all"])]
     pub ids: Vec<Uuid>,
-    /// All open entries.
+    /// All open entries; of restore: all discarded ones.
     #[arg(long, group = "entries", conflicts_with_all = ["filter", "group"])]
     pub all: bool,
-    /// All open entries that pass this filter.
+    /// All open entries that pass this filter; of restore: the discarded ones.
     #[arg(long, value_name = "EXPR", group = "entries", conflicts_with = "group")]
     pub filter: Option<String>,
     /// All entries of this group of `robbie queue groups`.
@@ -240,7 +243,8 @@ impl Queue {
     async fn show(&self, id: &str, json: bool) -> Result<Exit, Fault> {
         let id = self.resolve(id).await?;
         let found = detail::read(&self.client, &self.shape, id).await?.ok_or_else(|| no_entry(&id.to_string()))?;
-        let shown = print::Shown::new(found, self.images(id).await);
+        let images = self.images(id, &found.entry.table).await;
+        let shown = print::Shown::new(found, images);
         let healthy = !matches!(shown.state(), State::Failed | State::Blocked);
         if json {
             output::json(&shown)?;
@@ -251,22 +255,10 @@ impl Queue {
     }
 
     /// The rows on both sides; a side that cannot be asked says why.
-    async fn images(&self, id: Uuid) -> [Result<images::Image, Fault>; 2] {
-        let table = async {
-            let rows = self
-                .client
-                .query("select table_name::text from public.pending_sync where id = $1", &[&id])
-                .await
-                .map_err(|e| Fault::from_postgres(e, Side::Replica))?;
-            rows.first().map(|row| row.get::<_, String>(0)).ok_or_else(|| no_entry(&id.to_string()))
-        };
-        let table = match table.await {
-            Ok(table) => table,
-            Err(fault) => return [Err(fault), Err(no_entry(&id.to_string()))],
-        };
+    async fn images(&self, id: Uuid, table: &str) -> [Result<images::Image, Fault>; 2] {
         let on = async |link: &Link| {
             let client = link.session().await?;
-            images::read(&client, link.side(), &self.client, &self.shape, id, &table).await
+            images::read(&client, link.side(), &self.client, &self.shape, id, table).await
         };
         let (replica, master) = tokio::join!(on(&self.pair.replica), on(&self.pair.master));
         [replica, master]
@@ -276,7 +268,7 @@ impl Queue {
         if let Ok(id) = Uuid::parse_str(id) {
             return Ok(id);
         }
-        let found = detail::ids_beginning(&self.client, id, 2).await?;
+        let found = detail::ids_beginning(&self.client, &self.shape, id, 2).await?;
         match found[..] {
             [id] => Ok(id),
             [] => Err(no_entry(id)),
@@ -298,22 +290,52 @@ impl Queue {
         Ok(if found.groups.is_empty() { Exit::Done } else { Exit::Attention })
     }
 
-    /// The ids that are meant, frozen now.
+    /// The ids of the queue that are meant, frozen now.
     async fn freeze(&self, chosen: &Chosen) -> Result<Vec<Uuid>, Fault> {
         if !chosen.ids.is_empty() {
             return Ok(chosen.ids.clone());
         }
         let mut scope = Scope { filter: read_filter(chosen.filter.as_deref())?, ..Scope::default() };
+        if scope.is_archived(&self.shape) {
+            return Err(Fault::new(Kind::Settings, "the filter means discarded entries, which are not in the queue")
+                .remedy("robbie queue restore --filter … puts them back first"));
+        }
         if let Some(id) = &chosen.group {
-            let found = groups::read(&self.client, &self.shape, &Scope::default()).await?;
-            let group = found.groups.into_iter().find(|group| group.id == *id).ok_or_else(|| {
-                Fault::new(Kind::Settings, format!("there is no group {id}"))
-                    .remedy("`robbie queue groups` lists them; a group goes when its last entry does")
-            })?;
+            scope.members = Some(self.members(id, &Scope::default()).await?);
             scope.states = vec![State::Failed, State::Blocked];
-            scope.members = Some(group.members);
         }
         store::ids(&self.client, &self.shape, &scope).await
+    }
+
+    /// The ids of the archive that are meant, frozen now.
+    async fn frozen_archive(&self, chosen: &Chosen) -> Result<Vec<Uuid>, Fault> {
+        if !chosen.ids.is_empty() {
+            return Ok(chosen.ids.clone());
+        }
+        let filter = read_filter(chosen.filter.as_deref())?;
+        let mut scope = Scope { filter, states: vec![State::Discarded], ..Scope::default() };
+        if self.shape.of_archive().is_none() {
+            return Err(needs_migration());
+        }
+        if scope.sources(&self.shape).map_or(true, |sources| sources.iter().any(|source| !source.discarded)) {
+            return Err(Fault::new(
+                Kind::Settings,
+                "the filter means entries of the queue; restored are discarded ones",
+            )
+            .remedy("leave its states out, or say state:discarded"));
+        }
+        if let Some(id) = &chosen.group {
+            scope.members = Some(self.members(id, &scope).await?);
+        }
+        store::ids(&self.client, &self.shape, &scope).await
+    }
+
+    async fn members(&self, group: &str, scope: &Scope) -> Result<page::Members, Fault> {
+        let found = groups::read(&self.client, &self.shape, scope).await?;
+        found.groups.into_iter().find(|found| found.id == group).map(|found| found.members).ok_or_else(|| {
+            Fault::new(Kind::Settings, format!("there is no group {group}"))
+                .remedy("`robbie queue groups` lists them; a group goes when its last entry does")
+        })
     }
 }
 

@@ -84,10 +84,19 @@ pub struct Chained {
     pub before: bool,
 }
 
-/// Reads an entry in full; `None` where it is gone.
+/// Reads an entry in full, from the queue or else the archive; `None` where it is gone.
 pub async fn read(client: &Client, shape: &Shape, id: Uuid) -> Result<Option<Detail>, Fault> {
+    for place in shape.places() {
+        if let Some(found) = read_from(client, &place, id).await? {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+async fn read_from(client: &Client, shape: &Shape, id: Uuid) -> Result<Option<Detail>, Fault> {
     let scope = Scope {
-        states: State::ALL.to_vec(),
+        states: if shape.discarded { vec![State::Discarded] } else { State::QUEUED.to_vec() },
         filter: filter::Filter::Test(
             filter::Test::Text(filter::TextField::Id, vec![id.to_string()]),
             filter::Column::default(),
@@ -152,8 +161,9 @@ fn whole_statement(shape: &Shape, id: Uuid) -> Statement {
         shape.error(),
         shape.last_tried().unwrap_or("null"),
     ));
+    let payload = if shape.discarded { "a.data_text" } else { "p.data::text" };
     // OFFSET 0 keeps the planner from writing the payload's text three times.
-    out.push(shape.from()).push(" cross join lateral (select p.data::text as t offset 0) d where p.id = ");
+    out.push(shape.from()).push(&format!(" cross join lateral (select {payload} as t offset 0) d where p.id = "));
     out.bind(Value::Id(id));
     out
 }
@@ -171,11 +181,16 @@ fn chain_statement(shape: &Shape, id: Uuid) -> Statement {
     let columns = format!(
         "p.id, p.operation::text, {} as state, \
          case when isfinite(p.created_at) then extract(epoch from now() - p.created_at)::bigint end as age_s",
-        shape.state()
+        Shape { discarded: false, ..shape.clone() }.state()
     );
+    let me = if shape.discarded {
+        "(select entry_id, seq, entry_row ->> 'tbl' as tbl, entry_row -> 'pk' as pk from robbie_sync.archive)"
+    } else {
+        "robbie_sync.entry"
+    };
     let mut out = if shape.migrated {
         Statement::new(&format!(
-            "select {columns}, e.seq < me.seq as before from robbie_sync.entry me \
+            "select {columns}, e.seq < me.seq as before from {me} me \
              join robbie_sync.entry e on e.tbl = me.tbl and e.pk = me.pk and e.entry_id <> me.entry_id \
              and e.state in ('ready', 'inflight', 'retry', 'blocked', 'quarantined') \
              join public.pending_sync p on p.id = e.entry_id where me.entry_id = "
@@ -193,16 +208,21 @@ fn chain_statement(shape: &Shape, id: Uuid) -> Statement {
 }
 
 /// Reads a further piece of a payload: [`CHUNK`] characters from `from` (counted from 0).
-pub async fn payload_from(client: &Client, id: Uuid, from: i64) -> Result<String, Fault> {
-    let mut statement = Statement::new("select substr(data::text, ");
-    statement.bind(Value::Int(from + 1)).push("::int, ").bind(Value::Int(CHUNK));
-    statement.push("::int) from public.pending_sync where id = ").bind(Value::Id(id));
-    let rows = store::rows(client, &statement).await?;
-    Ok(rows.first().map(|row| row.get(0)).unwrap_or_default())
+pub async fn payload_from(client: &Client, shape: &Shape, id: Uuid, from: i64) -> Result<String, Fault> {
+    for place in shape.places() {
+        let payload = if place.discarded { "a.data_text" } else { "p.data::text" };
+        let mut statement = Statement::new(&format!("select substr({payload}, "));
+        statement.bind(Value::Int(from + 1)).push("::int, ").bind(Value::Int(CHUNK)).push("::int)");
+        statement.push(place.from()).push(" where p.id = ").bind(Value::Id(id));
+        if let Some(row) = store::rows(client, &statement).await?.first() {
+            return Ok(row.get(0));
+        }
+    }
+    Ok(String::new())
 }
 
-/// Finds the ids that begin so; at most `limit`.
-pub async fn ids_beginning(client: &Client, beginning: &str, limit: i64) -> Result<Vec<Uuid>, Fault> {
+/// Finds the ids that begin so, in the queue and in the archive; at most `limit`.
+pub async fn ids_beginning(client: &Client, shape: &Shape, beginning: &str, limit: i64) -> Result<Vec<Uuid>, Fault> {
     // The range of uuids with this beginning, so that the primary key is used.
     let hex: String = beginning.chars().filter(|c| *c != '-').collect();
     if hex.is_empty() || hex.len() > 32 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
@@ -210,8 +230,14 @@ pub async fn ids_beginning(client: &Client, beginning: &str, limit: i64) -> Resu
     }
     let bound = |fill: char| Uuid::parse_str(&format!("{hex}{}", fill.to_string().repeat(32 - hex.len())));
     let (Ok(low), Ok(high)) = (bound('0'), bound('f')) else { return Ok(Vec::new()) };
-    let mut statement = Statement::new("select id from public.pending_sync where id between ");
-    statement.bind(Value::Id(low)).push(" and ").bind(Value::Id(high)).push(" order by id limit ");
-    statement.bind(Value::Int(limit));
-    Ok(store::rows(client, &statement).await?.iter().map(|row| row.get(0)).collect())
+    let mut ids: Vec<Uuid> = Vec::new();
+    for place in shape.places() {
+        let from = if place.discarded { place.from() } else { " from public.pending_sync p" };
+        let mut statement = Statement::new("select p.id");
+        statement.push(from).push(" where p.id between ").bind(Value::Id(low)).push(" and ").bind(Value::Id(high));
+        statement.push(" order by p.id limit ").bind(Value::Int(limit));
+        ids.extend(store::rows(client, &statement).await?.iter().map(|row| row.get::<_, Uuid>(0)));
+    }
+    ids.truncate(usize::try_from(limit).unwrap_or(0));
+    Ok(ids)
 }

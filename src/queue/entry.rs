@@ -52,6 +52,22 @@ pub struct Entry {
     pub preview: Option<String>,
     /// The payload's stored size.
     pub bytes: i32,
+    /// Who put it aside, when and why; `None` for what stands in the queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discarded: Option<Discarded>,
+}
+
+/// How an entry came into the archive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Discarded {
+    /// When, as PostgreSQL writes it.
+    pub at: String,
+    /// How long ago that is, in seconds, by the replica's clock.
+    pub age_s: i64,
+    /// By whom.
+    pub actor: String,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// A place in an order: the values of the order's columns, as PostgreSQL writes them.
@@ -99,6 +115,12 @@ impl Entry {
             error: row.get("error"),
             preview: row.get("preview"),
             bytes: row.get("bytes"),
+            discarded: row.get::<_, Option<String>>("discarded_at").map(|at| Discarded {
+                at,
+                age_s: row.get("discarded_age_s"),
+                actor: row.get("discarded_by"),
+                reason: row.get("discarded_why"),
+            }),
         }
     }
 

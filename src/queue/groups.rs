@@ -3,6 +3,7 @@
 //! The server sends each distinct combination once, with its counts; the families are formed here, by rules with a version.
 
 use super::diagnosis::{self, Diagnosis, Evidence, Proof};
+use super::filter::FilterError;
 use super::page::{Members, Scope};
 use super::sql::{Statement, Value};
 use super::{Shape, State, Verdict, mask};
@@ -78,6 +79,13 @@ fn parts(shape: &Shape) -> [String; 4] {
     [shape.noted("verdict"), shape.noted("sqlstate"), shape.noted("object"), error]
 }
 
+/// The states of what has a reason to be told.
+const STUCK: [State; 2] = [State::Failed, State::Blocked];
+
+fn refused(error: &FilterError) -> Fault {
+    Fault::new(crate::postgres::Kind::Settings, format!("filter, {error}"))
+}
+
 fn statement(shape: &Shape, scope: &Scope) -> Result<Statement, Fault> {
     let [verdict, sqlstate, object, error] = parts(shape);
     let (first, last) = if shape.migrated {
@@ -102,24 +110,26 @@ fn statement(shape: &Shape, scope: &Scope) -> Result<Statement, Fault> {
         shape.state(),
     ));
     out.push(shape.from()).push(" where ");
-    scope
-        .condition(shape, &mut out)
-        .map_err(|error| Fault::new(crate::postgres::Kind::Settings, format!("filter, {error}")))?;
+    scope.condition(shape, &mut out).map_err(|error| refused(&error))?;
     out.push(" limit ").bind(Value::Int(BOUND)).push(") failed group by 1, 2, 3, 4, 5, 6, 7");
     Ok(out)
 }
 
-/// Reads the groups of the failed and blocked entries that pass the scope's filter.
+/// Reads the groups of the failed and blocked entries that pass the scope's filter; of the discarded ones, where the scope is about
+/// them.
 pub async fn read(client: &Client, shape: &Shape, scope: &Scope) -> Result<Groups, Fault> {
-    let scope = Scope { states: vec![State::Failed, State::Blocked], ..scope.clone() };
-    let statement = statement(shape, &scope)?;
+    let states = if scope.states == [State::Discarded] { vec![State::Discarded] } else { STUCK.to_vec() };
+    let scope = Scope { states, ..scope.clone() };
     let on_replica = |error| Fault::from_postgres(error, Side::Replica);
-    // Row by row: thousands of distinct texts need not be held at once.
-    let stream = client.query_typed_raw(&statement.text, statement.parameters()).await.map_err(on_replica)?;
-    let mut stream = std::pin::pin!(stream);
     let mut families = Families::default();
-    while let Some(row) = stream.try_next().await.map_err(on_replica)? {
-        families.add(Combination::from_row(&row));
+    for source in scope.sources(shape).map_err(|error| refused(&error))? {
+        let statement = statement(&source, &scope)?;
+        // Row by row: thousands of distinct texts need not be held at once.
+        let stream = client.query_typed_raw(&statement.text, statement.parameters()).await.map_err(on_replica)?;
+        let mut stream = std::pin::pin!(stream);
+        while let Some(row) = stream.try_next().await.map_err(on_replica)? {
+            families.add(Combination::from_row(&row));
+        }
     }
     Ok(families.finish())
 }
@@ -182,7 +192,7 @@ impl Combination {
 #[derive(Default)]
 struct Families {
     groups: HashMap<String, Group>,
-    failed: HashMap<String, i64>,
+    states: HashMap<(String, State), i64>,
     entries: i64,
 }
 
@@ -192,9 +202,7 @@ impl Families {
         let Some(diagnosis) = diagnosis::diagnose(&row.evidence()) else { return };
         let pattern = mask::mask(without_code(row.error.as_deref().unwrap_or_default()));
         let id = fingerprint(&row, &diagnosis, &pattern);
-        if row.state == State::Failed {
-            *self.failed.entry(id.clone()).or_default() += row.count;
-        }
+        *self.states.entry((id.clone(), row.state)).or_default() += row.count;
         let proof = diagnosis.proof;
         let group = self.groups.entry(id.clone()).or_insert_with(|| Group {
             members: Members {
@@ -231,11 +239,13 @@ impl Families {
 
     /// All of them, the biggest first; each has the state of most of its entries.
     fn finish(self) -> Groups {
-        let Self { groups, failed, entries } = self;
+        let Self { groups, states, entries } = self;
         let mut groups: Vec<Group> = groups.into_values().collect();
         for group in &mut groups {
-            let failed = failed.get(&group.id).copied().unwrap_or(0);
-            group.state = if failed * 2 >= group.count { State::Failed } else { State::Blocked };
+            let count = |state: &State| states.get(&(group.id.clone(), *state)).copied().unwrap_or(0);
+            // Of as many, the failed ones: they come last.
+            let most = [State::Discarded, State::Synced, State::Pending, State::Blocked, State::Failed];
+            group.state = most.into_iter().max_by_key(count).unwrap_or(group.state);
         }
         groups.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.id.cmp(&b.id)));
         Groups { groups, entries, cut: entries >= BOUND }

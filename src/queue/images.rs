@@ -60,12 +60,17 @@ async fn key_values(
     columns: &[KeyColumn],
 ) -> Result<Option<Vec<String>>, Fault> {
     let source = if shape.migrated { "coalesce(e.pk ->> c.name, p.data ->> c.name)" } else { "p.data ->> c.name" };
-    let mut statement = Statement::new(&format!("select {source}"));
-    statement.push(shape.from()).push(" cross join unnest(");
-    statement.bind(Value::Texts(columns.iter().map(|c| c.name.clone()).collect()));
-    statement.push(") with ordinality c(name, n) where p.id = ").bind(Value::Id(id)).push(" order by c.n");
-    let rows = rows(replica, Side::Replica, &statement).await?;
-    Ok(rows.iter().map(|row| row.get::<_, Option<String>>(0)).collect::<Option<Vec<_>>>().filter(|v| !v.is_empty()))
+    for place in shape.places() {
+        let mut statement = Statement::new(&format!("select {source}"));
+        statement.push(place.from()).push(" cross join unnest(");
+        statement.bind(Value::Texts(columns.iter().map(|c| c.name.clone()).collect()));
+        statement.push(") with ordinality c(name, n) where p.id = ").bind(Value::Id(id)).push(" order by c.n");
+        let rows = rows(replica, Side::Replica, &statement).await?;
+        if !rows.is_empty() {
+            return Ok(rows.iter().map(|row| row.get::<_, Option<String>>(0)).collect());
+        }
+    }
+    Ok(None)
 }
 
 /// Reads the row of an entry on `client`, which is the session of `side`.

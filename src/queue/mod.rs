@@ -18,7 +18,7 @@ pub mod store;
 
 pub use columns::{Columns, Excuse};
 pub use diagnosis::{Diagnosis, Proof};
-pub use entry::{Entry, Key};
+pub use entry::{Discarded, Entry, Key};
 pub use filter::Filter;
 pub use groups::Group;
 pub use page::{Anchor, Page, Scope, Sort, SortBy};
@@ -118,6 +118,8 @@ pub enum State {
 impl State {
     /// All states, in the order of an entry's life.
     pub const ALL: [Self; 5] = [Self::Pending, Self::Failed, Self::Blocked, Self::Synced, Self::Discarded];
+    /// The states of what stands in the queue; what is discarded stands in the archive.
+    pub const QUEUED: [Self; 4] = [Self::Pending, Self::Failed, Self::Blocked, Self::Synced];
     /// The states whose effect is not on the master yet.
     pub const OPEN: [Self; 3] = [Self::Pending, Self::Failed, Self::Blocked];
 

@@ -104,13 +104,40 @@ impl Default for Scope {
 impl Scope {
     /// The states that hold: the filter's own where it names some.
     fn states(&self) -> Option<&[State]> {
-        let all =
-            [State::Pending, State::Failed, State::Blocked, State::Synced].iter().all(|s| self.states.contains(s));
-        (!all && !self.filter.names_state()).then_some(&self.states)
+        (!self.filter.names_state()).then_some(&self.states)
+    }
+    /// What has to be read: the queue, the archive, or both. The archive only where it is spoken of.
+    pub fn sources(&self, shape: &Shape) -> Result<Vec<Shape>, FilterError> {
+        let among: Vec<State> = match (self.states(), self.filter.names(State::Discarded)) {
+            (Some(states), _) => states.to_vec(),
+            (None, Some(_)) => State::ALL.to_vec(),
+            (None, None) => State::QUEUED.to_vec(),
+        };
+        let (archived, queued): (Vec<State>, Vec<State>) = among.into_iter().partition(|s| *s == State::Discarded);
+        let mut sources = Vec::new();
+        if !queued.is_empty() && self.filter.can_pass(&queued) {
+            sources.push(shape.clone());
+        }
+        if !archived.is_empty() && self.filter.can_pass(&archived) {
+            match (shape.of_archive(), self.filter.names(State::Discarded)) {
+                (Some(archive), _) => sources.push(archive),
+                (None, Some(column)) => return Err(FilterError::without_archive(column)),
+                (None, None) => {}
+            }
+        }
+        // Nothing can pass: the queue says so.
+        if sources.is_empty() {
+            sources.push(shape.clone());
+        }
+        Ok(sources)
+    }
+    /// Whether it reaches into the archive.
+    pub fn is_archived(&self, shape: &Shape) -> bool {
+        self.sources(shape).is_ok_and(|sources| sources.iter().any(|source| source.discarded))
     }
     /// Whether only entries that are not synced can be in it.
     pub fn open_only(&self) -> bool {
-        self.states().is_some_and(|states| !states.contains(&State::Synced))
+        self.states().is_some_and(|states| !states.contains(&State::Synced) && !states.contains(&State::Discarded))
     }
     /// Whether nothing but the states narrows it.
     pub fn is_plain(&self) -> bool {
@@ -150,13 +177,19 @@ fn columns(shape: &Shape, order: &[(&str, &str)]) -> String {
         "null::text as engine_state, null::text as blocked_on"
     };
     let [verdict, sqlstate, object] = ["verdict", "sqlstate", "object"].map(|name| shape.noted(name));
+    let discarded = if shape.discarded {
+        "a.discarded_at::text as discarded_at, extract(epoch from now() - a.discarded_at)::bigint as discarded_age_s, \
+         a.actor as discarded_by, a.reason as discarded_why"
+    } else {
+        "null::text as discarded_at, null::bigint as discarded_age_s, null::text as discarded_by, null::text as discarded_why"
+    };
     format!(
         "select p.id, array[{}] as key, p.table_name::text, p.operation::text, {} as state, {engine}, \
          {verdict} as verdict, {sqlstate} as sqlstate, left({object}, 200) as object, {} as live, left({}, 120) as row_key, p.created_at::text, \
          case when isfinite(p.created_at) then (extract(epoch from p.created_at) * 1000)::bigint end as created_ms, \
          case when isfinite(p.created_at) then extract(epoch from now() - p.created_at)::bigint end as age_s, \
          p.synced_at::text, {}::int as attempts, left({}, {ERROR}) as error, pg_column_size(p.data) as bytes, \
-         case when pg_column_size(p.data) <= {BIG} then left(p.data::text, {PREVIEW}) end as preview",
+         case when pg_column_size(p.data) <= {BIG} then left(p.data::text, {PREVIEW}) end as preview, {discarded}",
         key.join(", "),
         shape.state(),
         shape.live(),
@@ -176,49 +209,48 @@ struct Part {
 /// backwards for [`Anchor::Before`] and [`Anchor::Last`].
 pub fn statement(shape: &Shape, scope: &Scope, anchor: &Anchor, limit: i64) -> Result<Statement, FilterError> {
     let open_only = scope.open_only();
-    let order = shape.order(scope.sort.by, open_only);
     // What the list calls after is before in the index when the last comes first.
     let backwards = matches!(anchor, Anchor::Before(_) | Anchor::Last) != scope.sort.descending;
-    let timed = order[0].0 == "p.created_at";
-    let mut out = Statement::default();
-    let parts = parts(anchor, timed, backwards);
-    let several = parts.len() > 1;
-    if several {
-        out.push("select * from (");
+    let mut pieces = Vec::new();
+    for source in scope.sources(shape)? {
+        let order = source.order(scope.sort.by, open_only);
+        let timed = order[0].0 == "p.created_at";
+        pieces.extend(
+            parts(anchor, timed, backwards).into_iter().map(|part| (source.clone(), order.clone(), timed, part)),
+        );
     }
-    for (n, part) in parts.iter().enumerate() {
+    let several = pieces.len() > 1;
+    let places: Vec<String> = (0..pieces[0].1.len()).map(|n| format!("place_{n}")).collect();
+    let mut out = Statement::new(if several { "select * from ((" } else { "" });
+    for (n, (source, order, timed, part)) in pieces.iter().enumerate() {
         if n > 0 {
-            out.push(" union all ");
+            out.push(") union all (");
         }
+        out.push(&columns(source, order));
         if several {
-            out.push("(");
+            for ((name, _), place) in order.iter().zip(&places) {
+                out.push(&format!(", {name} as {place}"));
+            }
         }
-        out.push(&columns(shape, &order));
-        if several {
-            out.push(&format!(", {n} as part, row_number() over (order by "));
-            push_order(&mut out, &order, backwards);
-            out.push(") as place");
-        }
-        out.push(shape.from()).push(" where ");
-        scope.condition(shape, &mut out)?;
-        if timed {
+        out.push(source.from()).push(" where ");
+        scope.condition(source, &mut out)?;
+        if *timed {
             out.push(if part.timeless { " and p.created_at is null" } else { " and p.created_at is not null" });
         }
         if let Anchor::Share(share) = anchor {
-            push_share(&mut out, shape, &order, *share, open_only);
+            push_share(&mut out, source, order, *share, open_only);
         }
         if let Some((sign, key)) = &part.bound {
-            push_bound(&mut out, &order, sign, key, part.timeless);
+            push_bound(&mut out, order, sign, key, part.timeless);
         }
         out.push(" order by ");
-        push_order(&mut out, &order, backwards);
+        push_order(&mut out, order.iter().map(|(name, _)| *name), backwards);
         out.push(" limit ").bind(Value::Int(limit));
-        if several {
-            out.push(")");
-        }
     }
     if several {
-        out.push(") parts order by part, place limit ").bind(Value::Int(limit));
+        out.push(")) pieces order by ");
+        push_order(&mut out, places.iter().map(String::as_str), backwards);
+        out.push(" limit ").bind(Value::Int(limit));
     }
     Ok(out)
 }
@@ -253,8 +285,8 @@ fn parts(anchor: &Anchor, timed: bool, backwards: bool) -> Vec<Part> {
     }
 }
 
-fn push_order(out: &mut Statement, order: &[(&str, &str)], backwards: bool) {
-    for (n, (name, _)) in order.iter().enumerate() {
+fn push_order<'a>(out: &mut Statement, names: impl Iterator<Item = &'a str>, backwards: bool) {
+    for (n, name) in names.enumerate() {
         out.push(if n > 0 { ", " } else { "" }).push(name).push(if backwards { " desc" } else { "" });
     }
 }
@@ -275,10 +307,11 @@ fn push_share(out: &mut Statement, shape: &Shape, order: &[(&str, &str)], share:
     let share = share.clamp(0.0, 1.0);
     match order[0].0 {
         "e.seq" => {
+            let table = if shape.discarded { "archive" } else { "entry" };
             let open =
                 if open_only { " where state in ('ready', 'inflight', 'retry', 'blocked', 'quarantined')" } else { "" };
             out.push(" and e.seq >= (select min(seq) + ((max(seq) - min(seq)) * ");
-            out.bind(Value::Float(share)).push(&format!(")::bigint from robbie_sync.entry{open})"));
+            out.bind(Value::Float(share)).push(&format!(")::bigint from robbie_sync.{table}{open})"));
         }
         "p.created_at" => {
             let open = if open_only && shape.open_time_index { " and synced_at is null" } else { "" };

@@ -24,6 +24,10 @@ pub struct Shape {
     pub time_index: bool,
     /// An index by `created_at` over the unsynced rows.
     pub open_time_index: bool,
+    /// There is an archive of discarded entries, with their places in the queue.
+    pub archive: bool,
+    /// It is the archive that is read, as if it were the queue ([`Shape::of_archive`]).
+    pub discarded: bool,
 }
 
 const PROBE: &str = "
@@ -37,12 +41,28 @@ select c.relname is not null as there,
        e.oid is not null as migrated,
        coalesce(has_schema_privilege(e.relnamespace, 'usage') and has_table_privilege(e.oid, 'select'), false)
          as entry_readable,
-       exists (select 1 from pg_attribute a where a.attrelid = e.oid and a.attname = 'heard' and not a.attisdropped) as hears
+       exists (select 1 from pg_attribute a where a.attrelid = e.oid and a.attname = 'heard' and not a.attisdropped) as hears,
+       exists (select 1 from pg_class k join pg_attribute a on a.attrelid = k.oid where k.relnamespace = e.relnamespace
+               and k.relname = 'archive' and a.attname = 'seq' and has_table_privilege(k.oid, 'select')) as archive
 from (select to_regclass('public.pending_sync') as p,
              (select k.oid from pg_class k join pg_namespace n on n.oid = k.relnamespace
               where n.nspname = 'robbie_sync' and k.relname = 'entry') as e) r
 left join pg_class c on c.oid = r.p
 left join pg_class e on e.oid = r.e";
+
+/// The archive with the columns of `pending_sync` (`p`) and of `robbie_sync.entry` (`e`). Plain expressions, so that only what a
+/// statement needs is looked at.
+const ARCHIVE: &str = " from robbie_sync.archive a
+cross join lateral (select a.entry_id as id, a.pending_row ->> 'table_name' as table_name, a.pending_row ->> 'operation' as operation,
+    a.data_text::jsonb as data, (a.pending_row ->> 'created_at')::timestamptz as created_at, null::timestamptz as synced_at,
+    a.pending_row ->> 'error' as error) p
+cross join lateral (select a.entry_id, a.seq, a.entry_row ->> 'tbl' as tbl, nullif(a.entry_row -> 'pk', 'null') as pk,
+    nullif(a.entry_row -> 'base', 'null') as base, a.entry_row ->> 'state' as state,
+    coalesce((a.entry_row ->> 'attempts')::int, 0) as attempts, a.entry_row ->> 'verdict' as verdict,
+    a.entry_row ->> 'sqlstate' as sqlstate, a.entry_row ->> 'object' as object, a.entry_row ->> 'blocked_on' as blocked_on,
+    (a.entry_row ->> 'blocked_by')::uuid as blocked_by, (a.entry_row ->> 'heard')::bigint as heard,
+    (a.entry_row ->> 'first_failed_at')::timestamptz as first_failed_at,
+    (a.entry_row ->> 'last_failed_at')::timestamptz as last_failed_at, null::timestamptz as next_attempt_at) e";
 
 impl Shape {
     /// Looks the shape up, in one statement. A missing table, column or privilege is a fault that says so.
@@ -79,12 +99,25 @@ impl Shape {
             eleven: has("node_id") && has("priority"),
             time_index: indexes.iter().any(String::is_empty),
             open_time_index: indexes.iter().any(|p| p == "(synced_at IS NULL)"),
+            archive: migrated && row.get::<_, bool>("archive"),
+            discarded: false,
         })
+    }
+
+    /// The archive seen as a queue of this shape, where there is one.
+    pub fn of_archive(&self) -> Option<Self> {
+        self.archive.then(|| Self { discarded: true, ..self.clone() })
+    }
+    /// Where an entry can stand: the queue, then the archive.
+    pub fn places(&self) -> impl Iterator<Item = Self> {
+        std::iter::once(self.clone()).chain(self.of_archive())
     }
 
     /// The tables to read from.
     pub fn from(&self) -> &'static str {
-        if self.migrated {
+        if self.discarded {
+            ARCHIVE
+        } else if self.migrated {
             " from robbie_sync.entry e join public.pending_sync p on p.id = e.entry_id"
         } else {
             " from public.pending_sync p"
@@ -141,6 +174,7 @@ impl Shape {
     /// The state in our words, as text.
     pub fn state(&self) -> &'static str {
         match (self.migrated, self.has_error) {
+            _ if self.discarded => "'discarded'::text",
             (true, _) => {
                 "case when e.state in ('retry', 'quarantined') then 'failed' when e.state = 'blocked' then 'blocked' \
                  when e.state in ('applied', 'superseded', 'conflict_resolved') then 'synced' else 'pending' end"
@@ -156,6 +190,12 @@ impl Shape {
     /// index covers them.
     pub fn in_states(&self, states: &[State]) -> String {
         let has = |state| states.contains(&state);
+        if self.discarded {
+            return has(State::Discarded).to_string();
+        }
+        if State::QUEUED.into_iter().all(has) {
+            return "true".to_owned();
+        }
         if self.migrated {
             let names: Vec<&str> = states.iter().flat_map(|s| entry_states(*s)).copied().collect();
             if names.is_empty() {
@@ -191,6 +231,7 @@ impl Shape {
             SortBy::Time => vec![tie],
             SortBy::Table => vec![("p.table_name collate \"C\"", "text collate \"C\""), tie],
             SortBy::Operation => vec![("p.operation collate \"C\"", "text collate \"C\""), tie],
+            SortBy::State if self.discarded => vec![("'discarded' collate \"C\"", "text collate \"C\""), tie],
             SortBy::State if self.migrated => vec![("e.state collate \"C\"", "text collate \"C\""), tie],
             SortBy::State => vec![("(p.synced_at is not null)::int", "int"), tie],
             SortBy::Attempts => vec![(self.attempts(), "int"), tie],

@@ -58,14 +58,17 @@ async fn sortable(client: &Client, shape: &Shape, scope: &Scope) -> Result<(), F
 
 /// Counts what matches, but no further than `bound`.
 pub async fn count_up_to(client: &Client, shape: &Shape, scope: &Scope, bound: i64) -> Result<i64, Fault> {
-    let mut statement = Statement::new("select count(*) from (select 1");
-    // States alone stand in one table, and in its indexes.
-    let states_only = shape.migrated && scope.is_plain();
-    statement.push(if states_only { " from robbie_sync.entry e" } else { shape.from() }).push(" where ");
-    scope.condition(shape, &mut statement).map_err(|e| refused(&e))?;
-    statement.push(" limit ").bind(Value::Int(bound)).push(") bounded");
-    let rows = rows(client, &statement).await?;
-    Ok(rows.first().map_or(0, |row| row.get(0)))
+    let mut found = 0;
+    for source in scope.sources(shape).map_err(|e| refused(&e))? {
+        let mut statement = Statement::new("select count(*) from (select 1");
+        // States alone stand in one table, and in its indexes.
+        let states_only = source.migrated && !source.discarded && scope.is_plain();
+        statement.push(if states_only { " from robbie_sync.entry e" } else { source.from() }).push(" where ");
+        scope.condition(&source, &mut statement).map_err(|e| refused(&e))?;
+        statement.push(" limit ").bind(Value::Int(bound - found)).push(") bounded");
+        found += rows(client, &statement).await?.first().map_or(0, |row| row.get::<_, i64>(0));
+    }
+    Ok(found)
 }
 
 /// Counts exactly what matches. Meant for the background, on a session whose statement can be cancelled.
@@ -75,11 +78,15 @@ pub async fn count(client: &Client, shape: &Shape, scope: &Scope) -> Result<i64,
 
 /// The ids of everything that matches, in order, with no cap: what an action on all of it is frozen to.
 pub async fn ids(client: &Client, shape: &Shape, scope: &Scope) -> Result<Vec<Uuid>, Fault> {
-    let mut statement = Statement::new("select p.id");
-    statement.push(shape.from()).push(" where ");
-    scope.condition(shape, &mut statement).map_err(|e| refused(&e))?;
-    statement.push(if shape.migrated { " order by e.seq" } else { " order by p.created_at, p.id" });
-    Ok(rows(client, &statement).await?.iter().map(|row| row.get(0)).collect())
+    let mut ids = Vec::new();
+    for source in scope.sources(shape).map_err(|e| refused(&e))? {
+        let mut statement = Statement::new("select p.id");
+        statement.push(source.from()).push(" where ");
+        scope.condition(&source, &mut statement).map_err(|e| refused(&e))?;
+        statement.push(if source.migrated { " order by e.seq" } else { " order by p.created_at, p.id" });
+        ids.extend(rows(client, &statement).await?.iter().map(|row| row.get::<_, Uuid>(0)));
+    }
+    Ok(ids)
 }
 
 /// How many entries there are, and how that is known.
@@ -119,7 +126,7 @@ pub async fn pulse(client: &Client) -> Result<Pulse, Fault> {
     let statement = Statement::new(
         "select coalesce(sum(n_tup_ins), 0)::bigint, coalesce(sum(n_tup_upd), 0)::bigint, \
          coalesce(sum(n_tup_del), 0)::bigint from pg_stat_user_tables \
-         where schemaname = 'public' and relname = 'pending_sync' or schemaname = 'robbie_sync' and relname = 'entry'",
+         where schemaname = 'public' and relname = 'pending_sync' or schemaname = 'robbie_sync' and relname in ('entry', 'archive')",
     );
     let rows = rows(client, &statement).await?;
     Ok(Pulse(rows.first().map(|row| (0..3).map(|n| row.get(n)).collect()).unwrap_or_default()))

@@ -55,6 +55,7 @@ const SMART_ROBBIE: &[Migration] = &[
     Migration::repeatable("29-rest-triggers.sql", include_str!("../../migrations/smart-robbie/29-rest-triggers.sql")),
     Migration::repeatable("30-desk.sql", include_str!("../../migrations/smart-robbie/30-desk.sql")),
     Migration::once("31-jobs.sql", include_str!("../../migrations/smart-robbie/31-jobs.sql")),
+    Migration::repeatable("32-lists.sql", include_str!("../../migrations/smart-robbie/32-lists.sql")),
 ];
 
 const UNIFIED: &[Migration] = &[

@@ -68,6 +68,13 @@ impl Put {
     fn new(id: Uuid, fate: Fate, message: impl Into<String>, remedy: &str) -> Self {
         Self { id, fate, message: Some(message.into()), remedy: Some(remedy.to_owned()).filter(|r| !r.is_empty()) }
     }
+    fn queued(id: Uuid) -> Self {
+        Self::new(id, Fate::Queued, "the queue has an entry with this id", "")
+    }
+    fn not_archived(id: Uuid) -> Self {
+        let remedy = "robbie queue archived lists them; they are kept 30 days";
+        Self::new(id, Fate::Missing, "the archive has no entry with this id", remedy)
+    }
 }
 
 /// An entry of the archive.
@@ -148,16 +155,11 @@ pub async fn restore(pair: &Pair, ids: &[Uuid], by: By<'_>) -> Result<Vec<Put>, 
             .await
             .map_err(on_replica)?;
         let answer = if row.get(0) {
-            Put::new(*id, Fate::Queued, "the queue has an entry with this id", "")
+            Put::queued(*id)
         } else if transaction.query_one("SELECT robbie_sync.restore($1)", &[id]).await.map_err(on_replica)?.get(0) {
             Put { id: *id, fate: Fate::Restored, message: None, remedy: None }
         } else {
-            Put::new(
-                *id,
-                Fate::Missing,
-                "the archive has no entry with this id",
-                "robbie queue archived lists them; they are kept 30 days",
-            )
+            Put::not_archived(*id)
         };
         transaction.commit().await.map_err(on_replica)?;
         answers.push(answer);
@@ -165,6 +167,24 @@ pub async fn restore(pair: &Pair, ids: &[Uuid], by: By<'_>) -> Result<Vec<Put>, 
     let done = answers.iter().filter(|a| a.fate.is_done()).count();
     record(&replica, "restore", by, done, ids.len(), None).await?;
     Ok(answers)
+}
+
+/// What [`restore`] would do.
+pub async fn preview_restore(replica: &Client, ids: &[Uuid]) -> Result<Vec<Put>, Fault> {
+    let rows = replica
+        .query(
+            "SELECT i.id, EXISTS (SELECT FROM public.pending_sync p WHERE p.id = i.id), EXISTS (SELECT FROM robbie_sync.archive a WHERE a.entry_id = i.id)
+             FROM unnest($1::uuid[]) WITH ORDINALITY i(id, n) ORDER BY i.n",
+            &[&ids],
+        )
+        .await
+        .map_err(on_replica)?;
+    let put = |row: &tokio_postgres::Row| match (row.get(1), row.get(2)) {
+        (true, _) => Put::queued(row.get(0)),
+        (false, true) => Put { id: row.get(0), fate: Fate::Restored, message: None, remedy: None },
+        (false, false) => Put::not_archived(row.get(0)),
+    };
+    Ok(rows.iter().map(put).collect())
 }
 
 /// The archive, the last discarded first, behind `after`.

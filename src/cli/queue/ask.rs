@@ -2,7 +2,19 @@
 
 use crate::cli::output;
 use crate::postgres::{Fault, Kind};
+use clap::Args;
 use std::io::{BufRead, IsTerminal};
+
+/// Whether to do it, and whether to ask before.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Consent {
+    /// Only say what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
 
 /// Asks on the terminal; without one, a yes has to be given as a flag. `name` is that of a protected target: then it must be typed.
 pub fn agreed(question: &str, name: Option<&str>) -> Result<bool, Fault> {

@@ -1,6 +1,7 @@
 //! Entries that nobody wants: discarded into the archive, listed there, and restored.
 
-use super::{Chosen, Queue, ask};
+use super::ask::{self, Consent};
+use super::{ACTOR, Chosen, Queue};
 use crate::cli::{Exit, output};
 use crate::postgres::Fault;
 use crate::sync::discard::{self, By, Put};
@@ -8,9 +9,6 @@ use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use uuid::Uuid;
-
-/// Who does it, for the record.
-pub const ACTOR: &str = "command line";
 
 /// Arguments of `robbie queue discard`.
 #[derive(Args, Debug)]
@@ -21,26 +19,23 @@ pub struct Discard {
     /// Why, for the record.
     #[arg(long)]
     pub reason: String,
-    /// Only say what would be discarded.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Do not ask.
-    #[arg(long)]
-    pub yes: bool,
+    /// Whether to ask.
+    #[command(flatten)]
+    pub consent: Consent,
 }
 
 /// Arguments of `robbie queue restore`.
 #[derive(Args, Debug)]
 pub struct Restore {
-    /// Entries of the archive, by id.
-    #[arg(value_name = "ID", required = true)]
-    pub ids: Vec<Uuid>,
+    /// Which entries of the archive.
+    #[command(flatten)]
+    pub chosen: Chosen,
     /// Why, for the record.
     #[arg(long, default_value = "restored")]
     pub reason: String,
-    /// Do not ask.
-    #[arg(long)]
-    pub yes: bool,
+    /// Whether to ask.
+    #[command(flatten)]
+    pub consent: Consent,
 }
 
 /// Arguments of `robbie queue archived`.
@@ -65,16 +60,16 @@ struct Report<'a> {
 impl Queue {
     pub(super) async fn discard(&self, discard: &Discard, json: bool) -> Result<Exit, Fault> {
         let ids = self.freeze(&discard.chosen).await?;
-        if discard.dry_run || ids.is_empty() {
+        if discard.consent.dry_run || ids.is_empty() {
             let found = if ids.is_empty() { vec![] } else { discard::preview(&self.pair, &ids).await? };
-            return report(&found, discard.dry_run, json);
+            return report(&found, discard.consent.dry_run, json);
         }
         let replica = &self.pair.replica.target().name;
         let question = format!(
             "Discard {} of {replica}? The edits of their rows are given up, and the master's rows taken again.",
             ask::entries(ids.len())
         );
-        if !discard.yes && !ask::agreed(&question, self.protected.then_some(replica))? {
+        if !discard.consent.yes && !ask::agreed(&question, self.protected.then_some(replica))? {
             output::note("nothing was discarded");
             return Ok(Exit::Done);
         }
@@ -83,17 +78,21 @@ impl Queue {
     }
 
     pub(super) async fn restore(&self, restore: &Restore, json: bool) -> Result<Exit, Fault> {
+        let ids = self.frozen_archive(&restore.chosen).await?;
+        if restore.consent.dry_run || ids.is_empty() {
+            return report(&discard::preview_restore(&self.client, &ids).await?, restore.consent.dry_run, json);
+        }
         let replica = &self.pair.replica.target().name;
         let question = format!(
             "Restore {} to the queue of {replica}? They are sent again; the rows here stay as they are until then.",
-            ask::entries(restore.ids.len())
+            ask::entries(ids.len())
         );
-        if !restore.yes && !ask::agreed(&question, self.protected.then_some(replica))? {
+        if !restore.consent.yes && !ask::agreed(&question, self.protected.then_some(replica))? {
             output::note("nothing was restored");
             return Ok(Exit::Done);
         }
         let by = By { actor: ACTOR, reason: &restore.reason, engine: None };
-        report(&discard::restore(&self.pair, &restore.ids, by).await?, false, json)
+        report(&discard::restore(&self.pair, &ids, by).await?, false, json)
     }
 
     pub(super) async fn archived(&self, archive: &Archive, json: bool) -> Result<Exit, Fault> {
@@ -137,14 +136,5 @@ fn report(found: &[Put], dry_run: bool, json: bool) -> Result<Exit, Fault> {
         let counts = if counts.is_empty() { "no entry is meant".to_owned() } else { counts.join(", ") };
         output::note(format!("{}: {counts}", if dry_run { "would be" } else { "done" }));
     }
-    Ok(exit(found.iter().filter(|p| p.fate.is_done()).count(), found.len()))
-}
-
-/// 0 all done, 4 some, 1 none of them.
-pub fn exit(done: usize, of: usize) -> Exit {
-    match done {
-        done if done == of => Exit::Done,
-        0 => Exit::Attention,
-        _ => Exit::Partial,
-    }
+    Ok(Exit::of_done(found.iter().filter(|p| p.fate.is_done()).count(), found.len()))
 }

@@ -1,7 +1,7 @@
 //! An entry's payload changed by hand.
 
-use super::discard::ACTOR;
-use super::{Queue, ask};
+use super::ask::{self, Consent};
+use super::{ACTOR, Queue};
 use crate::cli::{Exit, output};
 use crate::postgres::{Fault, Kind};
 use crate::sync::discard::By;
@@ -23,12 +23,9 @@ pub struct Edit {
     /// Why, for the record.
     #[arg(long, default_value = "edited by hand")]
     pub reason: String,
-    /// Only check it, and say what sending it would do.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Do not ask.
-    #[arg(long)]
-    pub yes: bool,
+    /// Whether to ask.
+    #[command(flatten)]
+    pub consent: Consent,
 }
 
 impl Queue {
@@ -40,11 +37,11 @@ impl Queue {
         };
         let by = By { actor: ACTOR, reason: &args.reason, engine: None };
         let tried = edit::edit(&self.pair, &draft, &text, false, by).await?;
-        if args.dry_run || !tried.can_be_saved() {
+        if args.consent.dry_run || !tried.can_be_saved() {
             return report(&tried, json);
         }
         let replica = &self.pair.replica.target().name;
-        if !args.yes {
+        if !args.consent.yes {
             if !json {
                 changes(&tried)?;
             }

@@ -1,7 +1,7 @@
 //! Remedies for one entry: the key it lacks, the parent it waits for.
 
-use super::discard::ACTOR;
-use super::{Queue, ask, edit};
+use super::ask::{self, Consent};
+use super::{ACTOR, Queue, edit};
 use crate::cli::{Exit, output};
 use crate::postgres::Fault;
 use crate::sync::adopt::{self, Place};
@@ -13,12 +13,9 @@ use clap::Args;
 pub struct Fix {
     /// The entry's id, or an unambiguous beginning of it.
     pub id: String,
-    /// Only say what would be done.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Do not ask.
-    #[arg(long)]
-    pub yes: bool,
+    /// Whether to ask.
+    #[command(flatten)]
+    pub consent: Consent,
 }
 
 impl Queue {
@@ -26,13 +23,13 @@ impl Queue {
         let id = self.resolve(&fix.id).await?;
         let by = By { actor: ACTOR, reason: "adopted the key of the matching row", engine: None };
         let tried = adopt::adopt_key(&self.pair, id, false, by).await?;
-        if fix.dry_run || !tried.can_be_saved() {
+        if fix.consent.dry_run || !tried.can_be_saved() {
             return edit::report(&tried, json);
         }
-        if !fix.yes && !json {
+        if !fix.consent.yes && !json {
             edit::changes(&tried)?;
         }
-        if !fix.yes && !self.agreed("Give the entry this key? It is sent at once.")? {
+        if !fix.consent.yes && !self.agreed("Give the entry this key? It is sent at once.")? {
             return Ok(Exit::Done);
         }
         edit::report(&adopt::adopt_key(&self.pair, id, true, by).await?, json)
@@ -42,7 +39,7 @@ impl Queue {
         let id = self.resolve(&fix.id).await?;
         let mut found = adopt::parent(&self.pair, id, false).await?;
         let here = found.as_ref().is_some_and(|p| p.place == Place::Replica);
-        if here && !fix.dry_run && (fix.yes || self.agreed("The parent is only here. Queue it?")?) {
+        if here && !fix.consent.dry_run && (fix.consent.yes || self.agreed("The parent is only here. Queue it?")?) {
             found = adopt::parent(&self.pair, id, true).await?;
         }
         if json {

@@ -1,6 +1,6 @@
 //! `robbie queue replay` as a job, and `robbie queue jobs`: watched, listed, shown, resumed, cancelled.
 
-use super::{Queue, Replay, ask};
+use super::{ACTOR, Queue, Replay, ask};
 use crate::cli::{Exit, output};
 use crate::postgres::{Fault, Kind};
 use crate::sync::freeze::Frozen;
@@ -85,7 +85,7 @@ impl Queue {
             ramp: replay.pace.ramp,
             stop_on_new: replay.pace.stop_on_new,
             max_failures: replay.pace.max_failures,
-            actor: "command line".to_owned(),
+            actor: ACTOR.to_owned(),
             reason: replay.reason.clone(),
         };
         let handle = job::start(&self.pair, frozen, options).await?;
@@ -121,15 +121,12 @@ impl Queue {
     }
 
     async fn show_job(&self, id: Uuid, after: i64, json: bool) -> Result<Exit, Fault> {
-        let found = job::list(&self.client).await?;
-        let found = found.iter().find(|job| job.job == id).ok_or_else(|| {
-            Fault::new(Kind::Settings, format!("there is no job {id}")).remedy("robbie queue jobs list")
-        })?;
+        let found = job::one(&self.client, id).await?;
         let entries = job::entries(&self.client, id, after, SHOWN).await?;
         if json {
-            output::json(&Shown { job: found, entries: &entries })?;
+            output::json(&Shown { job: &found, entries: &entries })?;
         } else {
-            output::line(line(found))?;
+            output::line(line(&found))?;
             for e in &entries {
                 let of = |text: &Option<String>| text.as_deref().unwrap_or("-").replace('_', " ");
                 let why = e.message.as_ref().map(|m| format!("\n    {m}")).unwrap_or_default();
@@ -201,16 +198,7 @@ async fn watched(handle: JobHandle, json: bool) -> Result<Exit, Fault> {
             output::note(format!("go on: robbie queue jobs resume {}", last.job));
         }
     }
-    Ok(exit(&last))
-}
-
-/// 0 all settled, 4 some, 1 none of them.
-fn exit(last: &Progress) -> Exit {
-    match last.settled() {
-        settled if settled == last.total => Exit::Done,
-        0 => Exit::Attention,
-        _ => Exit::Partial,
-    }
+    Ok(Exit::of_done(last.settled() as usize, last.total as usize))
 }
 
 fn counts(progress: &Progress) -> String {

@@ -6,7 +6,7 @@ use crate::queue::detail::Detail;
 use crate::queue::diagnosis::{self, Diagnosis};
 use crate::queue::groups::Groups;
 use crate::queue::images::Image;
-use crate::queue::{Entry, State};
+use crate::queue::{Discarded, Entry, State};
 use serde::Serialize;
 use std::fmt::Write as _;
 
@@ -41,9 +41,11 @@ pub(super) fn entries(entries: &[Entry]) -> Result<(), Fault> {
         "id", "op", "state", "age", "try", "table"
     ))?;
     for entry in entries {
-        let reason = diagnosis::diagnose(&entry.evidence())
-            .map(|found| format!("{} {}", found.sqlstate.as_deref().unwrap_or_default(), found.name))
-            .unwrap_or_default();
+        let reason = entry.discarded.as_ref().map(discarded).or_else(|| {
+            let found = diagnosis::diagnose(&entry.evidence())?;
+            Some(format!("{} {}", found.sqlstate.as_deref().unwrap_or_default(), found.name))
+        });
+        let reason = reason.unwrap_or_default();
         output::line(format!(
             "{}  {:<8} {:<9} {:>4} {:>3}  {:<24} {}",
             entry.id,
@@ -56,6 +58,12 @@ pub(super) fn entries(entries: &[Entry]) -> Result<(), Fault> {
         ))?;
     }
     Ok(())
+}
+
+/// Who discarded an entry, when and why.
+fn discarded(by: &Discarded) -> String {
+    let reason = by.reason.as_deref().unwrap_or("no reason given");
+    format!("{} ago by {}: {}", age(Some(by.age_s)), by.actor, short(reason, 200))
 }
 
 /// One block per group, the biggest first.
@@ -127,6 +135,9 @@ impl Shown {
             age(entry.age_s),
             entry.attempts
         ))?;
+        if let Some(by) = &entry.discarded {
+            output::line(format!("discarded {}", discarded(by)))?;
+        }
         if let Some(found) = &self.diagnosis {
             let code = found.sqlstate.as_deref().unwrap_or("no code");
             output::line(format!("\n{} ({}, {code} {})\n  {}", found.verdict, found.proof, found.name, found.cause))?;

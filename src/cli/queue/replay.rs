@@ -1,6 +1,6 @@
 //! The two commands that go through the engine: dry run and replay of a frozen set of entries.
 
-use super::{Chosen, Queue, Replay};
+use super::{ACTOR, Chosen, Queue, Replay};
 use crate::cli::{Exit, output};
 use crate::postgres::{Fault, Kind, Side};
 use crate::queue::{Proof, diagnosis};
@@ -61,7 +61,7 @@ impl Queue {
         }
         let options = ReplayOptions {
             mode: Mode::Apply,
-            actor: "command line".to_owned(),
+            actor: ACTOR.to_owned(),
             reason: replay.reason.clone(),
             force: replay.force,
         };
@@ -76,7 +76,7 @@ impl Queue {
         if !self.shape.migrated {
             return Err(needs_migration());
         }
-        let options = ReplayOptions { mode: Mode::Dry, actor: "command line".to_owned(), reason: None, force: false };
+        let options = ReplayOptions { mode: Mode::Dry, actor: ACTOR.to_owned(), reason: None, force: false };
         sync::replay(&self.pair, ids, options).await
     }
 }
@@ -114,14 +114,8 @@ fn report(outcomes: &[EntryOutcome], chosen: usize, dry_run: bool, json: bool) -
     Ok(exit(outcomes))
 }
 
-/// 0 all settled, 4 some, 1 none of them.
 fn exit(outcomes: &[EntryOutcome]) -> Exit {
-    let settled = outcomes.iter().filter(|entry| entry.outcome.is_settled()).count();
-    match (settled, outcomes.len()) {
-        (settled, all) if settled == all => Exit::Done,
-        (0, _) => Exit::Attention,
-        _ => Exit::Partial,
-    }
+    Exit::of_done(outcomes.iter().filter(|entry| entry.outcome.is_settled()).count(), outcomes.len())
 }
 
 fn line(entry: &EntryOutcome) -> String {

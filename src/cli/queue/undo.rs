@@ -1,7 +1,7 @@
 //! Taking back what entries did to the master, and doing it again.
 
-use super::discard::{ACTOR, exit};
-use super::{Queue, ask};
+use super::ask::{self, Consent};
+use super::{ACTOR, Queue};
 use crate::cli::{Exit, output};
 use crate::postgres::Fault;
 use crate::sync::discard::By;
@@ -18,12 +18,9 @@ pub struct Undo {
     /// Why, for the record.
     #[arg(long, default_value = "by hand")]
     pub reason: String,
-    /// Only say what would become of the rows.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Do not ask.
-    #[arg(long)]
-    pub yes: bool,
+    /// Whether to ask.
+    #[command(flatten)]
+    pub consent: Consent,
 }
 
 impl Queue {
@@ -36,26 +33,26 @@ impl Queue {
         } else {
             format!("Undo {entries} on {master}? Each row becomes what it was before.")
         };
-        if !args.dry_run && !args.yes && !ask::agreed(&question, self.protected.then_some(master))? {
+        if !args.consent.dry_run && !args.consent.yes && !ask::agreed(&question, self.protected.then_some(master))? {
             output::note("nothing was changed");
             return Ok(Exit::Done);
         }
-        let mode = if args.dry_run { Mode::Dry } else { Mode::Apply };
+        let mode = if args.consent.dry_run { Mode::Dry } else { Mode::Apply };
         let found = if again {
             undo::redo(&self.pair, &args.ids, mode, by).await?
         } else {
             undo::undo(&self.pair, &args.ids, mode, by).await?
         };
         if json {
-            output::json(&serde_json::json!({ "dry_run": args.dry_run, "entries": found }))?;
+            output::json(&serde_json::json!({ "dry_run": args.consent.dry_run, "entries": found }))?;
         } else {
             let done = if again { "applied again" } else { "undone" };
-            let done = if args.dry_run { format!("would be {done}") } else { done.to_owned() };
+            let done = if args.consent.dry_run { format!("would be {done}") } else { done.to_owned() };
             for entry in &found {
                 output::line(line(entry, &done))?;
             }
         }
-        Ok(exit(found.iter().filter(|o| o.outcome.is_settled()).count(), found.len()))
+        Ok(Exit::of_done(found.iter().filter(|o| o.outcome.is_settled()).count(), found.len()))
     }
 }
 

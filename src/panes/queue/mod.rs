@@ -96,7 +96,7 @@ impl Tab {
             Self::Failed => vec![State::Failed],
             Self::Blocked => vec![State::Blocked],
             Self::Synced => vec![State::Synced],
-            Self::All => State::ALL.to_vec(),
+            Self::All => State::QUEUED.to_vec(),
         }
     }
 }

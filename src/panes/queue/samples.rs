@@ -39,6 +39,7 @@ pub(super) fn entry(n: u32) -> Entry {
             id(n)
         )),
         bytes: 220,
+        discarded: None,
     }
 }
 

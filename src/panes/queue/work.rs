@@ -211,7 +211,7 @@ async fn whole(replica: &Link, shape: &Shape, id: Uuid) -> Result<String, Fault>
     let gone = || Fault::new(crate::postgres::Kind::Data, format!("the entry {id} is gone")).on(Side::Replica);
     let mut found = detail::read(&client, shape, id).await?.ok_or_else(gone)?;
     while (found.payload.chars().count() as i64) < found.payload_chars {
-        let more = detail::payload_from(&client, id, found.payload.chars().count() as i64).await?;
+        let more = detail::payload_from(&client, shape, id, found.payload.chars().count() as i64).await?;
         if more.is_empty() {
             break;
         }

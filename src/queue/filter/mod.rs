@@ -145,6 +145,13 @@ impl FilterError {
     fn new(column: usize, message: impl Into<String>) -> Self {
         Self { column, message: message.into() }
     }
+    /// The archive is asked for where none can be read.
+    pub(super) fn without_archive(column: Column) -> Self {
+        Self::new(
+            column.0,
+            "this replica keeps no archive to read; `robbie schema migrate --target replica` adds it (32-lists)",
+        )
+    }
 }
 
 impl std::fmt::Display for FilterError {
@@ -166,10 +173,38 @@ impl Filter {
     }
     /// Whether it speaks of states itself, so that no other choice of states should stand beside it.
     pub fn names_state(&self) -> bool {
+        self.find(&|test| matches!(test, Test::State(_))).is_some()
+    }
+    /// Where it first speaks of a state.
+    pub fn names(&self, state: State) -> Option<Column> {
+        self.find(&|test| matches!(test, Test::State(states) if states.contains(&state)))
+    }
+    fn find(&self, is: &impl Fn(&Test) -> bool) -> Option<Column> {
         match self {
-            Self::All(list) | Self::Any(list) => list.iter().any(Self::names_state),
-            Self::Not(inner) => inner.names_state(),
-            Self::Test(test, _) => matches!(test, Test::State(_)),
+            Self::All(list) | Self::Any(list) => list.iter().find_map(|part| part.find(is)),
+            Self::Not(inner) => inner.find(is),
+            Self::Test(test, column) => is(test).then_some(*column),
+        }
+    }
+    /// Whether an entry in one of these states can pass; the other tests may go either way.
+    pub fn can_pass(&self, among: &[State]) -> bool {
+        self.outcomes(among).0
+    }
+    /// Whether it can come out true, and whether it can come out false.
+    fn outcomes(&self, among: &[State]) -> (bool, bool) {
+        let of = |list: &[Self]| list.iter().map(|part| part.outcomes(among)).collect::<Vec<_>>();
+        match self {
+            Self::All(list) => (of(list).iter().all(|o| o.0), of(list).iter().any(|o| o.1)),
+            Self::Any(list) => (of(list).iter().any(|o| o.0), of(list).iter().all(|o| o.1)),
+            Self::Not(inner) => {
+                let (passes, fails) = inner.outcomes(among);
+                (fails, passes)
+            }
+            Self::Test(Test::State(states), _) => {
+                let meant = |state: &State| states.contains(state);
+                (among.iter().any(meant), !among.iter().all(meant))
+            }
+            Self::Test(..) => (true, true),
         }
     }
 }

@@ -206,8 +206,9 @@ impl Reader {
             "key" => text(self, TextField::Key),
             "state" if sign == Comparison::Equal => {
                 let states = self.values("state")?;
-                let read = |name: &String| State::from_name(name).filter(|s| *s != State::Discarded);
-                named(&states, read, values_at, "a state: pending, failed, blocked or synced").map(Test::State)
+                let read = |name: &String| State::from_name(name);
+                named(&states, read, values_at, "a state: pending, failed, blocked, synced or discarded")
+                    .map(Test::State)
             }
             "verdict" if sign == Comparison::Equal => {
                 let verdicts = self.values("verdict")?;

@@ -49,7 +49,10 @@ fn condition(test: &Test, column: usize, shape: &Shape, out: &mut Statement) -> 
     match test {
         Test::Word(word) => {
             let pattern = containing(word);
-            let columns = ["p.table_name", "p.operation", shape.error(), shape.key(), "p.id::text"];
+            let mut columns = vec!["p.table_name", "p.operation", shape.error(), shape.key(), "p.id::text"];
+            if shape.discarded {
+                columns.extend(["a.actor", "a.reason"]);
+            }
             for (n, name) in columns.into_iter().enumerate() {
                 out.push(if n > 0 { " OR " } else { "" }).push(name).push(" ILIKE ").text_value(pattern.clone());
             }

@@ -286,7 +286,8 @@ pub async fn list(replica: &Client) -> Result<Vec<JobSummary>, Fault> {
     summaries(replica, None).await
 }
 
-async fn one(replica: &Client, job: Uuid) -> Result<JobSummary, Fault> {
+/// One job.
+pub async fn one(replica: &Client, job: Uuid) -> Result<JobSummary, Fault> {
     summaries(replica, Some(job)).await?.pop().ok_or_else(|| no_job(job))
 }
 

@@ -1,6 +1,7 @@
 //! Discarding entries into the archive and putting them back.
 
 use super::commands::robbie;
+use super::{Proof, Scope, Shape, Sort, SortBy, State, all as all_of, detail, diagnosis, groups, scope, store};
 use crate::sync::fixture::{Fixture, count, text};
 use robbie_console::sync::discard::{By, Fate, archived, discard, preview, restore};
 use robbie_console::sync::{self, Asked, CycleOptions, Engine, EngineLock, EngineOptions, Mode, ReplayOptions};
@@ -204,4 +205,136 @@ async fn the_commands_discard_list_and_restore() {
     f.cycle().await;
     let (code, told) = robbie(&f.test, &["discard", &good.to_string(), "--reason", "late", "--yes"]);
     assert_eq!((code, &told["entries"][0]["fate"]), (1, &"settled".into()), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_archive_reads_like_the_queue() {
+    let f = Fixture::new().await;
+    // Ten that the engine tried, and that nobody wants any more; ten more stay.
+    let mut ids = Vec::new();
+    for n in 0..20 {
+        let data = format!(r#"{{"id":"{}","n":{n},"tags":["a",{n}],"role":"user"}}"#, Uuid::new_v4());
+        ids.push(f.queue(if n % 2 == 0 { "code_messages" } else { "code_blocks" }, "INSERT", &data).await);
+    }
+    f.cycle().await;
+    let shape = Shape::read(&f.replica).await.unwrap();
+    let before = detail::read(&f.replica, &shape, ids[3]).await.unwrap().unwrap();
+    let reasons = groups::read(&f.replica, &shape, &Scope::default()).await.unwrap();
+    discard(&f.pair, &ids[..10], BY).await.unwrap();
+
+    let matching = async |text: &str| -> Vec<usize> {
+        let found = all_of(&f.replica, &shape, &scope(text), 3, false).await;
+        let mut places: Vec<usize> = found.iter().map(|e| ids.iter().position(|id| *id == e.id).unwrap()).collect();
+        assert_eq!(store::count(&f.replica, &shape, &scope(text)).await.unwrap() as usize, places.len(), "{text}");
+        let mut chosen = store::ids(&f.replica, &shape, &scope(text)).await.unwrap();
+        chosen.sort();
+        let mut listed: Vec<Uuid> = found.iter().map(|e| e.id).collect();
+        listed.sort();
+        assert_eq!(chosen, listed, "{text}");
+        places.sort_unstable();
+        places
+    };
+    let to = |range: std::ops::Range<usize>| range.collect::<Vec<_>>();
+    assert_eq!(matching("").await, to(10..20));
+    assert_eq!(matching("state:discarded").await, to(0..10));
+    assert_eq!(matching("!state:discarded").await, to(10..20));
+    assert_eq!(matching("state:discarded OR data.n>=18").await, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 18, 19]);
+    assert_eq!(matching("state:discarded,blocked,failed").await, to(0..20));
+    assert_eq!(matching("state:discarded state:failed").await, to(0..0));
+    let one = ids[4].to_string();
+    for (text, expected) in [
+        ("data.n:7", vec![7]),
+        ("data.n>7", vec![8, 9]),
+        ("data.tags.1:3", vec![3]),
+        ("table:code_blocks", vec![1, 3, 5, 7, 9]),
+        ("op:insert data.n<2", vec![0, 1]),
+        ("attempts:1", to(0..10)),
+        ("age<1h", to(0..10)),
+        ("tried>2001-01-01", to(0..10)),
+        ("created:2001-01-01..", to(0..10)),
+        ("synced:2001-01-01..", vec![]),
+        ("sqlstate:42703", to(0..10)),
+        ("verdict:schema_mismatch", to(0..10)),
+        ("object:code_messages", vec![0, 2, 4, 6, 8]),
+        ("error:column", to(0..10)),
+        (&format!("id:{}", &one[..18]), vec![4]),
+        (&format!("key:{}", &before.entry.row_key.clone().unwrap()[8..20]), vec![3]),
+        ("\"not wanted\"", to(0..10)),
+    ] {
+        assert_eq!(matching(&format!("state:discarded ({text})")).await, expected, "{text}");
+    }
+    for by in [SortBy::Time, SortBy::Table, SortBy::Operation, SortBy::State, SortBy::Attempts] {
+        for (text, n) in [("state:discarded", 10), ("state:discarded,failed,blocked", 20)] {
+            for descending in [false, true] {
+                let scope = Scope { sort: Sort { by, descending }, ..scope(text) };
+                let forward: Vec<Uuid> =
+                    all_of(&f.replica, &shape, &scope, 3, false).await.iter().map(|e| e.id).collect();
+                let backward: Vec<Uuid> =
+                    all_of(&f.replica, &shape, &scope, 3, true).await.iter().map(|e| e.id).collect();
+                assert_eq!((forward.len(), &forward), (n, &backward), "{by:?} {descending}");
+            }
+        }
+    }
+    // In full, with who, when and why; what was found out stays proven.
+    let seen = detail::read(&f.replica, &shape, ids[3]).await.unwrap().unwrap();
+    let by = seen.entry.discarded.clone().unwrap();
+    assert_eq!((by.actor.as_str(), by.reason.as_deref()), ("test", Some("not wanted")));
+    assert!(by.age_s < 60 && seen.entry.state == State::Discarded);
+    let same = (before.payload, before.error_text, before.tries.len(), before.entry.key, before.entry.verdict);
+    assert_eq!(
+        (seen.payload.clone(), seen.error_text.clone(), seen.tries.len(), seen.entry.key.clone(), seen.entry.verdict),
+        same
+    );
+    assert_eq!(diagnosis::diagnose(&seen.evidence()).unwrap().proof, Proof::Proven);
+    assert_eq!(detail::payload_from(&f.replica, &shape, ids[3], 1).await.unwrap(), seen.payload[1..]);
+    let beginning = &ids[3].to_string()[..13];
+    assert_eq!(detail::ids_beginning(&f.replica, &shape, beginning, 5).await.unwrap(), [ids[3]]);
+    // By the same reasons.
+    let discarded = Scope { states: vec![State::Discarded], ..Scope::default() };
+    let kept = groups::read(&f.replica, &shape, &discarded).await.unwrap();
+    let names = |found: &groups::Groups| {
+        let mut names: Vec<String> = found.groups.iter().map(|g| g.id.clone()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!((names(&kept), kept.entries), (names(&reasons), 10));
+    assert!(kept.groups.iter().all(|g| g.state == State::Discarded));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_reach_the_archive() {
+    let f = Fixture::new().await;
+    let mut ids = Vec::new();
+    for n in 0..4 {
+        let data = format!(r#"{{"id":"{}","n":{n},"role":"user"}}"#, Uuid::new_v4());
+        ids.push(f.queue("code_messages", "INSERT", &data).await.to_string());
+    }
+    f.cycle().await;
+    let robbie = |arguments: &[&str]| robbie(&f.test, arguments);
+    let (code, done) = robbie(&["discard", "--filter", "data.n<3", "--reason", "why not", "--yes"]);
+    assert_eq!((code, &done["outcomes"]["discarded"]), (0, &3.into()), "{done}");
+    let (code, listed) = robbie(&["list", "--filter", "state:discarded data.n:1"]);
+    assert_eq!(code, 0);
+    let found = &listed["entries"][0];
+    assert_eq!((&found["id"], &found["state"]), (&ids[1].as_str().into(), &"discarded".into()), "{listed}");
+    assert_eq!(
+        (&found["discarded"]["actor"], &found["discarded"]["reason"]),
+        (&"command line".into(), &"why not".into())
+    );
+    let (code, shown) = robbie(&["show", &ids[1][..13]]);
+    assert_eq!((code, &shown["discarded"]["reason"]), (0, &"why not".into()), "{shown}");
+    assert_eq!((&shown["replica_row"]["is"], &shown["master_row"]["is"]), (&"absent".into(), &"absent".into()));
+
+    let (code, refused) = robbie(&["replay", "--filter", "state:discarded", "--yes"]);
+    assert_eq!((code, refused["error"]["remedy"].as_str().unwrap().contains("restore")), (2, true), "{refused}");
+    assert_eq!(robbie(&["restore", "--filter", "state:failed", "--yes"]).0, 2);
+    let none = Uuid::new_v4().to_string();
+    let (code, would) = robbie(&["restore", &ids[0], &ids[3], &none, "--dry-run"]);
+    let fates: Vec<&str> = would["entries"].as_array().unwrap().iter().map(|e| e["fate"].as_str().unwrap()).collect();
+    assert_eq!((code, &would["dry_run"], fates), (4, &true.into(), vec!["restored", "queued", "missing"]), "{would}");
+    assert_eq!(count(&f.replica, "robbie_sync.archive").await, 3, "a dry run restores nothing");
+    assert_eq!(robbie(&["restore", "--filter", "data.n:0", "--yes"]).0, 0);
+    assert_eq!(count(&f.replica, "robbie_sync.archive").await, 2);
+    let (code, done) = robbie(&["restore", "--all", "--yes"]);
+    assert_eq!((code, &done["outcomes"]["restored"]), (0, &2.into()), "{done}");
 }
