@@ -2,9 +2,12 @@
 
 -- Applies a batch. Entries come in the order in which they are to be applied; `waits` holds, where an earlier entry of the
 -- same row is not settled, that entry. What is plain goes by sets, the rest one by one; what waited for a parent, a chain or a unique value is tried again as long as others succeed.
+-- `images` are the rows before and after; without them the plainest go a shorter way.
+DROP FUNCTION IF EXISTS robbie_sync.push(uuid, text, uuid[], uuid, bigint, uuid, text, text, boolean,
+    uuid[], bigint[], text[], text[], text[], text[], text[], text[], uuid[]);
 CREATE OR REPLACE FUNCTION robbie_sync.push(
     node uuid, node_name text, expected uuid[], fresh uuid, acked bigint, run uuid, actor text, reason text, force boolean,
-    ids uuid[], seqs bigint[], tbls text[], ops text[], pks text[], payloads text[], bases text[], seens text[], waits uuid[]
+    ids uuid[], seqs bigint[], tbls text[], ops text[], pks text[], payloads text[], bases text[], seens text[], waits uuid[], images boolean DEFAULT true
 ) RETURNS SETOF robbie_sync.result
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp SET timezone = 'UTC' AS $$
 DECLARE
@@ -18,19 +21,30 @@ DECLARE
     r robbie_sync.result;
     chain text;
     by_sets boolean;
+    done uuid[] := '{}';     -- what went the short way
     rivals boolean := false; -- a unique value was met that another row has
     began timestamptz;
     message text; detail text; of_table text; of_column text; of_constraint text;
 BEGIN
     PERFORM set_config('robbie_sync.origin', push.node::text, true);
     PERFORM robbie_sync.greet(push.node, node_name, expected, fresh, acked);
-    by_sets := cardinality(ids) >= 8 AND NOT force AND has_database_privilege(current_database(), 'TEMPORARY');
+    IF NOT images AND NOT force AND cardinality(ids) >= 64 THEN
+        done := robbie_sync.push_plain(push.node, run, push.actor, push.reason, ids, seqs, tbls, ops, pks, payloads, waits);
+        RETURN QUERY SELECT d, 'insert', 'applied', NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::uuid, NULL::jsonb,
+            NULL::jsonb, NULL::jsonb, NULL::double precision FROM unnest(done) d;
+        IF cardinality(done) = cardinality(ids) THEN
+            PERFORM robbie_sync.settle_rivals(ids);
+            RETURN;
+        END IF;
+    END IF;
+    by_sets := cardinality(ids) - cardinality(done) >= 8 AND NOT force AND has_database_privilege(current_database(), 'TEMPORARY');
     IF by_sets THEN
         PERFORM robbie_sync.prepare_batch();
         INSERT INTO pg_temp.robbie_batch
         SELECT b.n, b.id, b.seq, b.tbl, b.op, b.pk::jsonb, p.payload, p.payload, b.base::jsonb, b.waits
         FROM unnest(ids, seqs, tbls, ops, pks, payloads, bases, waits) WITH ORDINALITY AS b(id, seq, tbl, op, pk, payload, base, waits, n)
-        CROSS JOIN LATERAL (SELECT b.payload::jsonb AS payload OFFSET 0) p;
+        CROSS JOIN LATERAL (SELECT b.payload::jsonb AS payload OFFSET 0) p
+        WHERE b.id NOT IN (SELECT unnest(done));
         PERFORM robbie_sync.push_sets(push.node, run, push.actor, push.reason);
         -- The sender knows their keys.
         RETURN QUERY SELECT b.id, d.verdict, CASE d.verdict WHEN 'no_change' THEN 'no_change' ELSE 'applied' END, NULL::text, NULL::text,
@@ -42,7 +56,7 @@ BEGIN
         todo := ARRAY(SELECT b.n FROM pg_temp.robbie_batch b WHERE NOT EXISTS (SELECT 1 FROM pg_temp.robbie_done d WHERE d.n = b.n)
             AND NOT EXISTS (SELECT 1 FROM pg_temp.robbie_orphan o WHERE o.n = b.n) ORDER BY b.n);
     ELSE
-        todo := ARRAY(SELECT generate_series(1, cardinality(ids)));
+        todo := ARRAY(SELECT n FROM generate_series(1, cardinality(ids)) n WHERE ids[n] NOT IN (SELECT unnest(done)));
     END IF;
     LOOP
         again := '{}';

@@ -19,7 +19,7 @@ const LIMITS: &str = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_time
 const PUSH: &str =
     "SELECT r.entry_id, r.verdict, r.outcome, r.sqlstate, r.message, r.detail, r.object, r.blocked_on, r.blocked_by,
         r.pk::text, CASE WHEN $19 THEN r.before_image::text END, CASE WHEN $19 THEN r.after_image::text END, r.ms
-    FROM robbie_sync.push($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) r";
+    FROM robbie_sync.push($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) r";
 /// A dry run disturbs nobody for longer than this.
 const DRY_LIMITS: &str = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '5s'";
 
