@@ -5,7 +5,7 @@ use super::input::Keyboard;
 use super::jobs::{Tasks, spawn};
 use super::screen::Screen;
 use super::shell::jobs::PATIENCE;
-use super::shell::{Event, Order, Setup, Shell, Timer};
+use super::shell::{Event, Order, Setup, Shell, Timer, Wish};
 use super::signals::Signals;
 use super::terminal::{Terminal, local};
 use super::{clipboard, editor};
@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 /// How the console ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +154,7 @@ impl Loop {
                 self.services = Some(Arc::clone(&services));
                 super::watch::links(&services, &self.queue);
                 super::watch::engine(&services, &self.queue);
+                super::watch::replays(&services, &self.queue);
                 Event::Ready {
                     profile: services.profile.clone(),
                     links: Arc::new(services.links()),
@@ -205,6 +207,7 @@ impl Loop {
                 Order::WakeEngine => self.engine(EngineHandle::wake),
                 Order::PauseEngine(true) => self.engine(EngineHandle::pause),
                 Order::PauseEngine(false) => self.engine(EngineHandle::resume),
+                Order::Replay(job, wish) => self.replay(job, wish),
                 Order::NextReplica => self.next_replica(),
                 Order::Quit => return Ok(Some(Ended::Quit)),
             }
@@ -215,6 +218,16 @@ impl Loop {
     fn engine(&self, f: impl FnOnce(&EngineHandle)) {
         if let Some(engine) = self.services.as_ref().and_then(|s| s.engine()) {
             f(engine);
+        }
+    }
+
+    fn replay(&self, job: Uuid, wish: Wish) {
+        if let Some(handle) = self.services.as_ref().and_then(|services| services.jobs().get(job)) {
+            match wish {
+                Wish::Pause => handle.pause(),
+                Wish::GoOn => handle.resume(),
+                Wish::Cancel => handle.cancel(),
+            }
         }
     }
 

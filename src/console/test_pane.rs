@@ -257,3 +257,35 @@ pub fn up(side: Side) -> LinkStatus {
 pub fn press(shell: &mut Shell, keys: &[&str], at: u64) -> Vec<Order> {
     keys.iter().flat_map(|k| shell.update(Event::Key(k.parse::<Chord>().unwrap()), Now::at(at))).collect()
 }
+
+/// How far a replay is: of 1 204 entries.
+pub fn progress(state: crate::sync::job::JobState, done: u64) -> crate::sync::job::Progress {
+    use crate::queue::Verdict;
+    use crate::sync::Outcome;
+    let (failed, waits) = (done / 60, done / 40);
+    let family =
+        "23503 constraint code_messages.code_messages_conversation_id_fkey Key (conversation_id)=(…) is not present";
+    crate::sync::job::Progress {
+        job: uuid::Uuid::from_u128(0x4f2a_0d7e_1111_4222_8333_0000_0000_0001),
+        done,
+        total: 1_204,
+        rate: if state == crate::sync::job::JobState::Running { 48.7 } else { 0.0 },
+        by_verdict: [
+            (Verdict::Insert, done - failed - waits),
+            (Verdict::Constraint, failed),
+            (Verdict::WaitsForParent, waits),
+        ]
+        .into(),
+        by_outcome: [(Outcome::Applied, done - failed - waits), (Outcome::Failed, failed), (Outcome::Blocked, waits)]
+            .into(),
+        errors_by_family: [(family.to_owned(), failed), ("waits_for_parent code_conversations".to_owned(), waits)]
+            .into(),
+        state,
+        why: None,
+    }
+}
+
+/// Tells the shell how far a replay is.
+pub fn replay(shell: &mut Shell, state: crate::sync::job::JobState, done: u64, at: u64) -> Vec<Order> {
+    shell.update(Event::Replay { replica: "vengeance".into(), progress: progress(state, done) }, Now::at(at))
+}

@@ -3,6 +3,7 @@
 use super::jobs::spawn;
 use super::shell::Event;
 use crate::postgres::Link;
+use crate::ui::live::LiveJob;
 use crate::ui::services::Services;
 use std::sync::{Arc, Weak};
 use tokio::sync::mpsc::UnboundedSender;
@@ -25,6 +26,37 @@ async fn link_news(link: Arc<Link>, services: Weak<Services>, queue: UnboundedSe
         }
         drop(services);
         if status.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Reports how far the replays of many entries are.
+pub fn replays(services: &Arc<Services>, queue: &UnboundedSender<Event>) {
+    let (mut news, queue, mut next) = (services.jobs().news(), queue.clone(), 0);
+    spawn(async move {
+        loop {
+            let new: Vec<LiveJob> = news.borrow_and_update().iter().filter(|l| l.start >= next).cloned().collect();
+            for live in new {
+                next = live.start + 1;
+                spawn(replay_news(live, queue.clone()));
+            }
+            if news.changed().await.is_err() {
+                return;
+            }
+        }
+    });
+}
+
+async fn replay_news(live: LiveJob, queue: UnboundedSender<Event>) {
+    let mut heard = live.handle.progress();
+    loop {
+        let progress = heard.borrow_and_update().clone();
+        let over = progress.state.is_over();
+        if queue.send(Event::Replay { replica: live.replica.clone(), progress }).is_err() || over {
+            return;
+        }
+        if heard.changed().await.is_err() {
             return;
         }
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use uuid::Uuid;
 
-pub use store::{JobEntry, JobSummary, entries, list, one};
+pub use store::{JobEntry, JobSummary, entries, list, one, progress};
 
 /// How a job goes about it.
 #[derive(Clone, Debug, Default, Serialize)]

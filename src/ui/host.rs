@@ -149,6 +149,9 @@ fn typed<P: Pane>(input: Input<usize, Word>) -> Option<Input<P::Action, P::Messa
         Input::Routed(route) => Input::Routed(route),
         Input::Edited { tag, text } => Input::Edited { tag, text },
         Input::Declined => Input::Declined,
+        Input::Chosen(which) => Input::Chosen(which),
+        Input::Broke => Input::Broke,
+        Input::JobChanged(progress) => Input::JobChanged(progress),
     })
 }
 
@@ -168,19 +171,27 @@ fn work<P: Pane>(command: P::Command) -> Work {
     }
 }
 
+impl<C> Ask<C> {
+    /// The same question over another type of command.
+    pub fn map<D>(self, f: impl FnOnce(C) -> D) -> Ask<D> {
+        Ask {
+            question: self.question,
+            details: self.details,
+            confirm: self.confirm,
+            danger: self.danger,
+            type_the_name: self.type_the_name,
+            then: f(self.then),
+        }
+    }
+}
+
 impl<C> Effect<C> {
     /// The same effect over another type of command.
     pub fn map<D>(self, f: impl FnOnce(C) -> D) -> Effect<D> {
         match self {
             Self::Run(command) => Effect::Run(f(command)),
-            Self::Ask(ask) => Effect::Ask(Ask {
-                question: ask.question,
-                details: ask.details,
-                confirm: ask.confirm,
-                danger: ask.danger,
-                type_the_name: ask.type_the_name,
-                then: f(ask.then),
-            }),
+            Self::Ask(ask) => Effect::Ask(ask.map(f)),
+            Self::AskHow { ask, choices } => Effect::AskHow { ask, choices },
             Self::Cancel(kind) => Effect::Cancel(kind),
             Self::Timer { id, after } => Effect::Timer { id, after },
             Self::StopTimer(id) => Effect::StopTimer(id),

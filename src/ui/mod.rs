@@ -9,6 +9,7 @@ pub mod header;
 pub mod host;
 pub mod keys;
 pub mod links;
+pub mod live;
 pub mod pane;
 pub mod prose;
 pub mod scene;
@@ -18,7 +19,7 @@ pub mod text;
 pub mod theme;
 
 pub use keys::{ActionSpec, Chord};
-pub use pane::{Answer, Ask, Effect, Input, Job, Level, Links, Move, Now, Pane, Policy, Route, Step};
+pub use pane::{Answer, Ask, Choice, Effect, Input, Job, Level, Links, Move, Now, Pane, Policy, Route, Step};
 pub use scene::Scene;
 pub use services::Services;
 pub use theme::{Role, Theme};

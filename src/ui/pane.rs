@@ -9,6 +9,7 @@ use super::services::Services;
 use super::{ActionSpec, Chord, Role, Scene};
 use crate::postgres::Fault;
 use crate::sync::EngineStatus;
+use crate::sync::job::Progress;
 use futures_util::future::BoxFuture;
 use ratatui::layout::{Rect, Size};
 use std::future::Future;
@@ -189,6 +190,12 @@ pub enum Input<A, M> {
     },
     /// A question of [`Effect::Ask`] was answered with No.
     Declined,
+    /// A question of [`Effect::AskHow`] was answered with Yes: the index of what was chosen, for each choice.
+    Chosen(Vec<usize>),
+    /// A write of this pane broke by a defect of the program: there is no answer to it.
+    Broke,
+    /// A replay of many began, was paused, goes on, or is over.
+    JobChanged(Arc<Progress>),
 }
 
 /// What a pane wants done. Data only.
@@ -216,6 +223,13 @@ pub enum Effect<C> {
     },
     /// Ask first. The default is No, and no transaction is open meanwhile.
     Ask(Ask<C>),
+    /// Ask first, and how: a Yes comes as [`Input::Chosen`].
+    AskHow {
+        /// The question.
+        ask: Ask<()>,
+        /// What is to be chosen.
+        choices: Vec<Choice>,
+    },
     /// Put text on the clipboard.
     Copy(String),
     /// Let the user edit text in `$EDITOR`; the result comes as [`Input::Edited`].
@@ -295,6 +309,17 @@ pub struct Ask<C> {
     pub type_the_name: Option<String>,
     /// What a Yes runs.
     pub then: C,
+}
+
+/// Something to be chosen together with a Yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// What it is about, in a word or two.
+    pub name: &'static str,
+    /// What there is to choose from.
+    pub values: Vec<&'static str>,
+    /// The chosen one.
+    pub chosen: usize,
 }
 
 /// The pane's one-line answer.

@@ -1,5 +1,6 @@
 //! What a pane's work may use: the links of the shown pair, and the engine if it runs here.
 
+use super::live::LiveJobs;
 use super::pane::{LinkView, Links};
 use crate::postgres::{Link, LinkStatus, Pair};
 use crate::sync::EngineHandle;
@@ -15,6 +16,7 @@ pub struct Services {
     shown: AtomicUsize,
     engine: Option<Arc<EngineHandle>>,
     protected: bool,
+    jobs: LiveJobs,
 }
 
 impl Services {
@@ -24,7 +26,15 @@ impl Services {
     /// Where there is no replica: the settings always give at least one.
     pub fn new(profile: impl Into<String>, master: Arc<Link>, replicas: Vec<Arc<Link>>) -> Self {
         assert!(!replicas.is_empty(), "a pair has a replica");
-        Self { profile: profile.into(), master, replicas, shown: AtomicUsize::new(0), engine: None, protected: false }
+        Self {
+            profile: profile.into(),
+            master,
+            replicas,
+            shown: AtomicUsize::new(0),
+            engine: None,
+            protected: false,
+            jobs: LiveJobs::default(),
+        }
     }
 
     /// The same with the engine that runs in this process.
@@ -44,6 +54,11 @@ impl Services {
     /// The engine, if it runs in this process.
     pub fn engine(&self) -> Option<&Arc<EngineHandle>> {
         self.engine.as_ref()
+    }
+
+    /// The replays of many entries that this process does.
+    pub fn jobs(&self) -> &LiveJobs {
+        &self.jobs
     }
 
     /// The master and the shown replica.

@@ -23,6 +23,8 @@ pub struct Areas {
     pub banners: Rect,
     /// The pane.
     pub body: Rect,
+    /// The replay under way.
+    pub strip: Rect,
     /// Keys and running work.
     pub footer: Rect,
     /// Where messages may lie.
@@ -30,7 +32,7 @@ pub struct Areas {
 }
 
 /// Shares out the screen.
-pub fn areas(area: Rect, banners: u16) -> Areas {
+pub fn areas(area: Rect, banners: u16, running: bool) -> Areas {
     let mut y = area.y;
     let mut take = |rows: u16| {
         let rows = rows.min(area.bottom() - y);
@@ -43,9 +45,10 @@ pub fn areas(area: Rect, banners: u16) -> Areas {
         let header = take(1);
         let banners = take(banners.min(1));
         let answer = take(1 - banners.height);
-        let body = take(area.height);
+        let body = take(area.height.saturating_sub(2 + u16::from(running)));
+        let strip = take(u16::from(running));
         let messages = if answer.height > 0 { answer } else { banners };
-        return Areas { header, tabs: Rect::ZERO, answer, banners, body, footer: Rect::ZERO, messages };
+        return Areas { header, tabs: Rect::ZERO, answer, banners, body, strip, footer: Rect::ZERO, messages };
     }
     let (header, tabs, answer) = (take(1), take(1), take(1));
     let banners = take(banners);
@@ -56,7 +59,8 @@ pub fn areas(area: Rect, banners: u16) -> Areas {
         y += rows;
         part
     };
-    let body = take(rest - 1);
+    let body = take(rest.saturating_sub(1 + u16::from(running)));
+    let strip = take(u16::from(running));
     let footer = take(1);
     let messages = if area.height >= AIRY {
         let rows = body.height.min(6);
@@ -64,7 +68,7 @@ pub fn areas(area: Rect, banners: u16) -> Areas {
     } else {
         footer
     };
-    Areas { header, tabs, answer, banners, body, footer, messages }
+    Areas { header, tabs, answer, banners, body, strip, footer, messages }
 }
 
 #[cfg(test)]
@@ -74,10 +78,10 @@ mod tests {
     #[test]
     fn the_parts_cover_the_screen_and_never_overlap() {
         for height in LEAST.height..60 {
-            for lost in 0..3 {
+            for lost in 0..6 {
                 let area = Rect::new(0, 0, 80, height);
-                let a = areas(area, lost);
-                let parts = [a.header, a.tabs, a.answer, a.banners, a.body, a.footer];
+                let a = areas(area, lost % 3, lost > 2);
+                let parts = [a.header, a.tabs, a.answer, a.banners, a.body, a.strip, a.footer];
                 let sum: u16 = parts.iter().map(|p| p.height).sum();
                 assert_eq!(sum, height - u16::from(height >= AIRY), "{height} {lost}");
                 let mut next = 0;
@@ -92,7 +96,7 @@ mod tests {
 
     #[test]
     fn forty_by_ten_leaves_room_for_six_rows_under_their_heads() {
-        assert!(areas(Rect::new(0, 0, 40, 10), 0).body.height >= 8);
-        assert!(areas(Rect::new(0, 0, 40, 10), 2).body.height >= 8);
+        assert!(areas(Rect::new(0, 0, 40, 10), 0, false).body.height >= 8);
+        assert!(areas(Rect::new(0, 0, 40, 10), 2, true).body.height >= 7);
     }
 }

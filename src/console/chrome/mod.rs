@@ -3,6 +3,7 @@
 mod footer;
 mod header;
 mod layout;
+mod strip;
 
 use layout::{LEAST, areas};
 
@@ -52,13 +53,15 @@ fn too_small(scene: &mut Scene<'_>, area: Rect) {
 
 fn whole(shell: &mut Shell, scene: &mut Scene<'_>, area: Rect, now: Now) -> Size {
     let banners = banners(shell, now);
-    let areas = areas(area, banners.len() as u16);
+    let running = shell.replays.running().next().is_some();
+    let areas = areas(area, banners.len() as u16, running);
     header::draw(shell, scene, &areas, now);
     answer(shell, scene, areas.answer, now);
     for (i, words) in banners.iter().enumerate().take(areas.banners.height.into()) {
         prose::banner(scene, Rect { y: areas.banners.y + i as u16, height: 1, ..areas.banners }, words);
     }
     body(shell, scene, areas.body);
+    strip::draw(shell, scene, areas.strip);
     footer::draw(shell, scene, areas.footer, now);
     overlays(shell, scene, area, now);
     footer::messages(shell, scene, &areas, now);
@@ -135,13 +138,17 @@ fn overlays(shell: &mut Shell, scene: &mut Scene<'_>, area: Rect, now: Now) {
         Some(Overlay::Help { offset }) => lists::help(scene, area, &shell.keymap, active, title, offset),
         Some(Overlay::Palette(palette)) => palette.draw(scene, area),
         Some(Overlay::Log { offset }) => lists::log(scene, area, shell.messages.all(), now, offset),
+        Some(Overlay::Replays(view)) => view.draw(scene, area, &shell.replays, now),
         Some(Overlay::Themes { selected, .. }) => lists::themes(scene, area, &names, *selected),
         None => {}
     }
     if let Some(question) = shell.questions.front_mut() {
         scene.cursor = None;
         question.draw(scene, area);
-    } else if matches!(shell.overlay, Some(Overlay::Help { .. } | Overlay::Log { .. } | Overlay::Themes { .. })) {
+    } else if matches!(
+        shell.overlay,
+        Some(Overlay::Help { .. } | Overlay::Log { .. } | Overlay::Themes { .. } | Overlay::Replays(_))
+    ) {
         scene.cursor = None;
     }
 }

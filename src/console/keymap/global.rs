@@ -32,6 +32,12 @@ pub enum Global {
     PauseEngine,
     /// Show what was said.
     Log,
+    /// Show the replays of many entries, under way and done.
+    Jobs,
+    /// Pause the replay under way, or let it go on.
+    PauseJob,
+    /// Cancel the replay under way.
+    CancelJob,
     /// Choose a theme.
     Themes,
     /// Turn the mouse on or off.
@@ -82,6 +88,9 @@ pub const GLOBALS: &[ActionSpec<Global>] = &[
     spec(Global::Pane(5), "pane-6", &["6"], "pane 6", "Show the sixth pane"),
     spec(Global::Pane(6), "pane-7", &["7"], "pane 7", "Show the seventh pane"),
     spec(Global::Log, "messages", &["!"], "messages", "Show the messages of this session"),
+    spec(Global::Jobs, "jobs", &["J"], "jobs", "Show the replays of many entries: under way, done, and to be resumed"),
+    spec(Global::PauseJob, "pause-job", &[], "pause job", "Pause the replay under way, or let it go on"),
+    spec(Global::CancelJob, "cancel-job", &[], "cancel job", "Cancel the replay under way; it can be resumed"),
     spec(Global::Themes, "theme", &["T"], "theme", "Choose a theme, with a preview"),
     spec(Global::Mouse, "mouse", &["m"], "mouse", "Turn the mouse off (to select text) or on"),
     spec(Global::NextReplica, "next-replica", &["ctrl-n"], "next replica", "Show the next replica"),

@@ -3,6 +3,7 @@
 pub mod ask;
 pub mod lists;
 pub mod palette;
+pub mod replays;
 
 /// One thing over the pane. There is never a second one below it.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub enum Overlay {
         /// Lines scrolled back from the newest.
         offset: usize,
     },
+    /// The replays of many entries.
+    Replays(Box<replays::View>),
     /// The themes; the one under the cursor is in force.
     Themes {
         /// The cursor.

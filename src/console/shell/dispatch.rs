@@ -1,9 +1,9 @@
 //! Keys, pastes and clicks: who gets them.
 
-use super::{Order, Shell, Stage};
+use super::{CONSOLE, Order, Shell, Stage};
 use crate::console::keymap::{Global, Meaning};
 use crate::console::overlay::Overlay;
-use crate::console::overlay::ask::Reply;
+use crate::console::overlay::ask::{Reply, Then};
 use crate::console::overlay::palette::{Choice, Palette, Picked};
 use crate::ui::Chord;
 use crate::ui::pane::{Input, Level, Move, Now};
@@ -13,8 +13,6 @@ use std::time::Duration;
 
 /// Two clicks within this time are one double click.
 const DOUBLE: Duration = Duration::from_millis(500);
-/// The console itself, where a pane is meant.
-const CONSOLE: usize = usize::MAX;
 /// Lines the wheel moves.
 const WHEEL: i32 = 3;
 
@@ -64,7 +62,11 @@ impl Shell {
             Reply::Yes => match self.questions.pop_front() {
                 Some(question) => {
                     let pane = question.pane;
-                    self.run(pane, question.into_work(), now)
+                    match question.into_then() {
+                        Then::Run(work) => self.run(pane, work, now),
+                        Then::Choose(chosen) => self.tell(pane, Input::Chosen(chosen), now),
+                        Then::Leave => self.leave_after_replays(now),
+                    }
                 }
                 None => Vec::new(),
             },
@@ -102,6 +104,9 @@ impl Shell {
                 self.messages.dismiss(now);
                 self.lay(Overlay::Log { offset: 0 })
             }
+            Global::Jobs => self.show_replays(now),
+            Global::PauseJob => self.pause_replay(None, now),
+            Global::CancelJob => self.cancel_replay(None, now),
             Global::Themes => {
                 let selected = self.themes.iter().position(|(n, _)| *n == self.theme.name).unwrap_or(0);
                 self.lay(Overlay::Themes { selected, before: self.theme.name.clone() })
@@ -159,6 +164,9 @@ impl Shell {
     }
 
     fn overlay_key(&mut self, key: Chord, meaning: Option<Meaning>, now: Now) -> Vec<Order> {
+        if matches!(self.overlay, Some(Overlay::Replays(_))) {
+            return self.replays_key(key, meaning, now);
+        }
         if let Some(Overlay::Palette(palette)) = &mut self.overlay {
             let picked = palette.key(key);
             return self.picked(picked, now);
@@ -266,7 +274,11 @@ impl Shell {
 
     fn click(&mut self, zone: &'static str, index: usize, double: bool, now: Now) -> Vec<Order> {
         if let Some(question) = self.questions.front_mut() {
-            let reply = if zone == "@ask" { question.click(index) } else { Reply::Waiting };
+            let reply = match zone {
+                "@ask" => question.click(index),
+                "@ask-choice" => question.choose(index),
+                _ => Reply::Waiting,
+            };
             return self.reply(&reply, now);
         }
         match (&self.overlay, zone) {
@@ -280,7 +292,9 @@ impl Shell {
                 }
                 self.preview(index, now)
             }
+            (Some(Overlay::Replays(_)), "@jobs") => self.click_replays(index, double, now),
             (Some(_), _) => Vec::new(),
+            (None, "@strip") => self.global(Global::Jobs, now),
             (None, "@tab") => self.show(index, now),
             (None, "@hint-global") => match self.keymap.globals().get(index).map(|e| e.meaning) {
                 Some(Meaning::Global(action)) => self.global(action, now),
@@ -300,6 +314,10 @@ impl Shell {
         if let Some(Overlay::Palette(palette)) = &mut self.overlay {
             palette.step(i64::from(lines));
             return Vec::new();
+        }
+        if matches!(self.overlay, Some(Overlay::Replays(_))) {
+            let step = if lines < 0 { Move::Up } else { Move::Down };
+            return (0..lines.unsigned_abs()).flat_map(|_| self.replays_move(step, now)).collect();
         }
         if self.overlay.is_some() {
             let step = if lines < 0 { Move::Up } else { Move::Down };

@@ -1,7 +1,7 @@
 //! What panes ask for, turned into orders.
 
 use super::{Order, SPIN, Shell, Stage, Timer};
-use crate::console::overlay::ask::Question;
+use crate::console::overlay::ask::{Question, Then};
 use crate::ui::host::{Word, Work};
 use crate::ui::pane::{Effect, Input, Level, Now, Route};
 
@@ -21,6 +21,7 @@ impl Shell {
             let copy = match input {
                 Input::LinksChanged(links) => Some(Input::LinksChanged(links.clone())),
                 Input::EngineChanged(status) => Some(Input::EngineChanged(status.clone())),
+                Input::JobChanged(progress) => Some(Input::JobChanged(progress.clone())),
                 _ => None,
             };
             (pane, copy)
@@ -41,7 +42,12 @@ impl Shell {
             Effect::StopTimer(id) => vec![Order::Sleep(Timer::Pane(pane, id))],
             Effect::Toast { level, text } => self.say(level, text, now),
             Effect::Ask(ask) => {
-                self.questions.push_back(Question::new(pane, ask));
+                self.questions.push_back(Question::new(pane, ask.map(Then::Run), Vec::new()));
+                Vec::new()
+            }
+            Effect::AskHow { ask, choices } => {
+                let ask = ask.map(|()| Then::Choose(Vec::new()));
+                self.questions.push_back(Question::new(pane, ask, choices));
                 Vec::new()
             }
             Effect::Copy(text) => vec![Order::Copy(text)],

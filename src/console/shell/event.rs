@@ -2,6 +2,7 @@
 
 use super::jobs::Question;
 use crate::sync::EngineStatus;
+use crate::sync::job::Progress;
 use crate::ui::Chord;
 use crate::ui::host::{Word, Work};
 use crate::ui::pane::{Level, Links};
@@ -9,6 +10,7 @@ use ratatui::crossterm::event::MouseEvent;
 use ratatui::layout::Size;
 use std::sync::Arc;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// Who a timer wakes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +57,13 @@ pub enum Event {
     Switched(Arc<Links>),
     /// The engine's status changed.
     Engine(Arc<EngineStatus>),
+    /// How far a replay of many is.
+    Replay {
+        /// The replica whose queue it works on.
+        replica: String,
+        /// How far.
+        progress: Progress,
+    },
     /// Word from work that goes on.
     Told(Question, Word),
     /// The answer.
@@ -120,10 +129,23 @@ pub enum Order {
     WakeEngine,
     /// Pause the engine, or let it go on.
     PauseEngine(bool),
+    /// Tell a replay of many of this process what is wanted of it.
+    Replay(Uuid, Wish),
     /// Show the next replica.
     NextReplica,
     /// Leave.
     Quit,
+}
+
+/// What a person wants of a replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// That it waits.
+    Pause,
+    /// That it goes on.
+    GoOn,
+    /// That it ends.
+    Cancel,
 }
 
 /// How far the start has come.

@@ -6,8 +6,9 @@ mod effects;
 mod event;
 pub mod jobs;
 pub mod messages;
+pub mod replays;
 
-pub use event::{Event, Order, Stage, Timer};
+pub use event::{Event, Order, Stage, Timer, Wish};
 
 use super::clipboard;
 use super::keymap::{Global, Keymap};
@@ -15,7 +16,7 @@ use super::overlay::{Overlay, ask};
 use crate::ui::Theme;
 use crate::ui::header::Facts;
 use crate::ui::host::{AnyPane, Registration, Word};
-use crate::ui::pane::{Input, Level, Links, Now};
+use crate::ui::pane::{Input, Level, Links, Now, Policy};
 use crate::ui::scene::Zone;
 use crate::ui::theme::Depth;
 use jobs::{Jobs, Question};
@@ -27,6 +28,8 @@ use std::time::Duration;
 
 use crate::sync::EngineStatus;
 
+/// The console itself, where a pane is meant.
+const CONSOLE: usize = usize::MAX;
 /// The spinner's step while something is awaited.
 const SPIN: Duration = Duration::from_millis(100);
 
@@ -72,6 +75,7 @@ pub struct Shell {
     depth: Depth,
     themes: Vec<(String, String)>,
     pub(super) jobs: Jobs,
+    pub(super) replays: replays::Replays,
     pub(super) messages: Messages,
     pub(super) overlay: Option<Overlay>,
     pub(super) questions: VecDeque<ask::Question>,
@@ -113,6 +117,7 @@ impl Shell {
             depth: setup.depth,
             themes: setup.themes,
             jobs: Jobs::default(),
+            replays: replays::Replays::default(),
             messages: Messages::default(),
             overlay: None,
             questions: VecDeque::new(),
@@ -164,6 +169,7 @@ impl Shell {
                 self.engine = Some(Arc::clone(&status));
                 self.tell_all(&Input::EngineChanged(status), now)
             }
+            Event::Replay { replica, progress } => self.replay_told(replica, progress, now),
             Event::Told(question, word) => match self.jobs.asker(question) {
                 Some(pane) => self.tell(pane, Input::Message(word), now),
                 None => Vec::new(),
@@ -221,9 +227,12 @@ impl Shell {
 
     fn answered(&mut self, question: Question, word: Word, now: Now) -> Vec<Order> {
         let Some(running) = self.jobs.close(question) else { return Vec::new() };
-        let mut orders = match word.downcast::<cycle::Said>() {
-            Ok(said) => self.say(said.0, said.1, now),
-            Err(word) => self.tell(running.pane, Input::Message(word), now),
+        let mut orders = match running.pane {
+            CONSOLE => match word.downcast::<cycle::Said>() {
+                Ok(said) => self.say(said.0, said.1, now),
+                Err(word) => self.replays_answered(word, now),
+            },
+            pane => self.tell(pane, Input::Message(word), now),
         };
         orders.extend(self.quiet());
         orders.extend(self.leave_if_done());
@@ -254,6 +263,9 @@ impl Shell {
         let Some(running) = self.jobs.close(question) else { return Vec::new() };
         let text = format!("a defect of robbie ended \"{}\": {reason}; the log has the details", running.label);
         let mut orders = self.say(Level::Bad, text, now);
+        if running.policy == Policy::Write {
+            orders.extend(self.tell(running.pane, Input::Broke, now));
+        }
         orders.extend(self.leave_if_done());
         orders
     }
@@ -286,9 +298,12 @@ impl Shell {
 
     /// Leaves, unless writes are under way: those are waited for, and asking again leaves at once.
     fn leave(&mut self, now: Now) -> Vec<Order> {
+        if !self.leaving && self.replays.running().next().is_some() {
+            return self.ask_to_leave();
+        }
         match self.jobs.writes() {
-            0 => vec![Order::Quit],
             _ if self.leaving => vec![Order::Quit],
+            0 => vec![Order::Quit],
             n => {
                 self.leaving = true;
                 let what = if n == 1 { "a write is".to_owned() } else { format!("{n} writes are") };
@@ -299,7 +314,11 @@ impl Shell {
     }
 
     fn leave_if_done(&self) -> Vec<Order> {
-        if self.leaving && self.jobs.writes() == 0 { vec![Order::Quit] } else { Vec::new() }
+        if self.leaving && self.jobs.writes() == 0 && self.replays.running().next().is_none() {
+            vec![Order::Quit]
+        } else {
+            Vec::new()
+        }
     }
 
     /// The names of all themes.

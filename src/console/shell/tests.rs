@@ -1,8 +1,9 @@
 //! The state by itself: keys, levels, questions, late answers, leaving.
 
 use super::*;
-use crate::console::test_pane::{links, press, ready, running, shell, up};
+use crate::console::test_pane::{links, press, progress, ready, replay, running, shell, up};
 use crate::postgres::{LinkStatus, Side};
+use crate::sync::job::JobState;
 use crate::ui::pane::Policy;
 use ratatui::crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
@@ -299,4 +300,76 @@ fn messages_leave_by_a_timer_and_not_by_a_heartbeat() {
     let orders = press(&mut s, &["y"], 1);
     assert!(matches!(orders[..], [Order::Wake(Timer::Message, after)] if after.as_secs() == 6));
     assert!(s.update(Event::Timer(Timer::Message), Now::at(7)).is_empty());
+}
+
+fn wishes(orders: &[Order]) -> Vec<Wish> {
+    orders.iter().filter_map(|o| if let Order::Replay(_, wish) = o { Some(*wish) } else { None }).collect()
+}
+
+#[test]
+fn a_replay_outlives_the_pane_and_the_panes_hear_of_its_end() {
+    let mut s = running(80, 24);
+    replay(&mut s, JobState::Running, 10, 1);
+    s.update(Event::Switched(Arc::new(links(up(Side::Master), up(Side::Replica)))), Now::at(2));
+    replay(&mut s, JobState::Running, 20, 2);
+    assert_eq!(s.replays.running().count(), 1);
+    assert_eq!(said(&s).matches("JobChanged").count(), 0, "progress is no news for a pane");
+    replay(&mut s, JobState::Done, 1_204, 3);
+    assert_eq!(said(&s).matches("JobChanged").count(), 1);
+    assert!(s.messages.all().last().unwrap().text.contains("1 204 entries replayed: 1 154 applied"));
+    assert_eq!(s.replays.running().count(), 0);
+}
+
+#[test]
+fn leaving_asks_while_a_replay_is_under_way_and_no_is_the_default() {
+    let mut s = running(80, 24);
+    replay(&mut s, JobState::Running, 10, 1);
+    assert!(!quits(&press(&mut s, &["q", "enter"], 1)), "No");
+    assert!(s.questions.is_empty() && !s.leaving);
+    let orders = press(&mut s, &["ctrl-c", "y"], 1);
+    assert!(!quits(&orders), "it ends first");
+    assert_eq!(wishes(&orders), [Wish::Cancel]);
+    assert!(quits(&replay(&mut s, JobState::Cancelled, 12, 2)), "then it leaves");
+}
+
+#[test]
+fn leaving_twice_does_not_wait_for_a_replay() {
+    let mut s = running(80, 24);
+    replay(&mut s, JobState::Running, 10, 1);
+    assert!(quits(&press(&mut s, &["ctrl-c", "ctrl-c"], 1)));
+    let mut s = running(80, 24);
+    replay(&mut s, JobState::Running, 10, 1);
+    press(&mut s, &["q", "y"], 1);
+    assert!(quits(&press(&mut s, &["q"], 1)));
+}
+
+#[test]
+fn a_replay_is_paused_cancelled_and_resumed() {
+    let mut s = running(80, 24);
+    assert!(wishes(&press(&mut s, &["J", "p", "X"], 1)).is_empty(), "there is none");
+    press(&mut s, &["esc"], 1);
+    replay(&mut s, JobState::Running, 10, 1);
+    press(&mut s, &["J"], 1);
+    assert_eq!(wishes(&press(&mut s, &["p"], 1)), [Wish::Pause]);
+    replay(&mut s, JobState::Paused, 10, 1);
+    assert_eq!(wishes(&press(&mut s, &["p", "r"], 1)), [Wish::GoOn, Wish::GoOn]);
+    assert_eq!(wishes(&press(&mut s, &["X"], 1)), [Wish::Cancel]);
+    replay(&mut s, JobState::Cancelled, 10, 1);
+    let orders = press(&mut s, &["r"], 1);
+    let question = spawned(&orders)[0];
+    assert_eq!(s.jobs.writes(), 1, "resuming is a write");
+    let job = progress(JobState::Running, 0).job;
+    s.update(Event::Answered(question, Box::new(replays::Answer::Resumed(Ok(job)))), Now::at(2));
+    replay(&mut s, JobState::Running, 10, 9);
+    assert_eq!(s.replays.get(job).unwrap().since, Duration::from_secs(9));
+    press(&mut s, &["esc", "esc"], 9);
+    assert!(s.overlay.is_none(), "one level at a time");
+}
+
+#[test]
+fn a_write_that_broke_is_told_to_its_pane() {
+    let mut s = running(80, 24);
+    let question = spawned(&press(&mut s, &["w"], 1))[0];
+    s.update(Event::Broke(question, "index out of bounds".into()), Now::at(1));
+    assert!(said(&s).ends_with("Broke."));
 }

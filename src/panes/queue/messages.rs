@@ -11,6 +11,7 @@ use crate::queue::{Anchor, Columns, Page, Scope, Shape};
 use crate::sync::EntryOutcome;
 use crate::sync::discard::Put;
 use crate::sync::freeze::Frozen;
+use crate::sync::job::JobOptions;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -90,6 +91,13 @@ pub enum Command {
         force: bool,
         /// The entries and their rows as they were when a person was asked: what changed since is not touched.
         frozen: Option<Box<Frozen>>,
+    },
+    /// Starts a replay of many.
+    Start {
+        /// The entries and their rows as they were when a person was asked.
+        frozen: Box<Frozen>,
+        /// How it goes about it.
+        options: JobOptions,
     },
     /// Finds the ids of all that match, to act on them.
     Ids {
@@ -231,6 +239,8 @@ pub enum Message {
     Dried(Vec<Uuid>, Then, Result<Vec<EntryOutcome>, Fault>),
     /// What a replay did.
     Replayed(Vec<Uuid>, Result<Vec<EntryOutcome>, Fault>),
+    /// Whether a replay of many could be started.
+    Started(Result<(), Fault>),
     /// The ids of what is meant.
     Chosen {
         /// Which question this answers.

@@ -7,6 +7,7 @@ mod answers;
 mod bulk;
 mod empty;
 mod inside;
+mod job;
 mod keys;
 mod messages;
 mod moves;
@@ -191,6 +192,8 @@ pub struct Queue {
     inside: Inside,
     /// Something is being replayed, discarded or restored.
     busy: bool,
+    /// A replay of many is under way.
+    replaying: bool,
     /// The entries of the question that is about to be asked.
     frozen: Option<Box<Frozen>>,
     /// What was discarded last here.
@@ -307,7 +310,7 @@ impl Pane for Queue {
             Command::Dry { .. } => Policy::Read("queue-dry-run"),
             Command::Ids { .. } => Policy::Read("queue-ids"),
             Command::Put { put: Putting::Look, .. } => Policy::Read("queue-discard"),
-            Command::Replay { .. } | Command::Put { .. } => Policy::Write,
+            Command::Replay { .. } | Command::Start { .. } | Command::Put { .. } => Policy::Write,
         }
     }
 
@@ -325,6 +328,9 @@ impl Pane for Queue {
             Command::Ids { .. } => "finding the entries".to_owned(),
             Command::Put { ids, put } => {
                 format!("{} {}", put.doing(), plural(ids.len() as u64, "entry", "entries"))
+            }
+            Command::Start { frozen, .. } => {
+                format!("starting a replay of {}", plural(frozen.entries.len() as u64, "entry", "entries"))
             }
             Command::Replay { ids, .. } => format!("replaying {}", plural(ids.len() as u64, "entry", "entries")),
         }

@@ -42,6 +42,10 @@ impl Queue {
                 vec![Effect::toast(weight, words)]
             }
             Then::Ask if self.busy => Vec::new(),
+            Then::Ask if ids.len() > 1 => {
+                let frozen = self.frozen.take();
+                self.ask_to_start(&found, frozen)
+            }
             Then::Ask => {
                 let frozen = self.frozen.take();
                 vec![Effect::Ask(self.question_for(ids, &found, frozen))]

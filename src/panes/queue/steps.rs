@@ -55,6 +55,13 @@ impl Queue {
                 self.rows = rows;
                 Vec::new()
             }
+            Input::Chosen(chosen) => self.start(&chosen),
+            Input::Declined => {
+                self.frozen = None;
+                Vec::new()
+            }
+            Input::Broke => self.broke(now),
+            Input::JobChanged(progress) => self.job_changed(&progress, now),
             Input::Routed(route) => self.routed(route.filter.as_deref()),
             _ => Vec::new(),
         }
@@ -80,6 +87,7 @@ impl Queue {
                 size: self.size,
                 shown: self.shown,
                 busy: self.busy,
+                replaying: self.replaying,
                 ..Self::default()
             };
             *self = Self { question: self.question + 1, ..kept };

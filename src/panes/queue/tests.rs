@@ -1,6 +1,7 @@
 //! What the pane does about each input.
 
 mod bulk;
+mod jobs;
 mod looks;
 mod replays;
 
@@ -11,7 +12,7 @@ use crate::queue::store::{Pulse, Total};
 use crate::queue::{Page, SortBy, Verdict};
 use crate::sync::Outcome;
 use crate::ui::pane::{Ask, LinkView};
-use crate::ui::{Level as Weight, Move, Route, theme};
+use crate::ui::{Move, Route, theme};
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::KeyCode;
 

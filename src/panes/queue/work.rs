@@ -84,6 +84,7 @@ pub(super) async fn perform(command: Command, services: &Services, job: Job<Mess
             };
             Ok(Message::Replayed(ids, outcomes))
         }
+        Command::Start { frozen, options } => return super::job::start(services, *frozen, options).await,
         Command::Ids { question, shape, scope, purpose } => {
             aside(&pair.replica, "choice", &job, async |client| {
                 let ids = store::ids(client, &shape, &scope).await?;

@@ -30,12 +30,13 @@ fn a_whole_reason_is_replayed_and_the_count_asked_about_is_the_count_acted_on() 
     let effects = chosen(&mut pane, Purpose::Dry(Then::Ask), 2_500);
     assert!(matches!(runs(&effects)[0], Command::Dry { ids, then: Then::Ask } if ids.len() == 2_500));
     let tried = (0..2_000).map(|n| outcome(n, Outcome::Held)).collect();
-    let dried = Message::Dried((0..2_500).map(id).collect(), Then::Ask, Ok(tried));
-    let effects = pane.update(Input::Message(dried), Now::at(2));
-    let ask = asked(&effects);
+    let (ask, _) = jobs::asked(&mut pane, 2_500, tried);
     assert_eq!(ask.question, "Replay 2 500 entries to master?");
-    assert!(ask.details[0].starts_with("dry run of the first 2 000: 2000 held"), "{:?}", ask.details);
-    assert!(matches!(&ask.then, Command::Replay { ids, force: false, .. } if ids.len() == 2_500), "not all were tried");
+    assert!(ask.details[0].starts_with("dry run of the first 2 000: 2 000 "), "{:?}", ask.details);
+    assert_eq!(ask.details[1], "they would come to: 2 000 held");
+    let effects = pane.update(Input::Chosen(vec![0, 0, 0]), Now::at(3));
+    let [Command::Start { frozen, .. }] = runs(&effects)[..] else { panic!("{effects:?}") };
+    assert!(frozen.entries.len() == 2_500 && !frozen.force, "not all were tried");
 }
 
 #[test]
@@ -145,20 +146,13 @@ fn what_is_held_needs_a_choice() {
 #[test]
 fn what_is_asked_about_is_frozen_and_each_remedy_is_said_once() {
     let mut pane = listed((120, 26));
-    let frozen = Frozen {
-        run: id(9),
-        force: false,
-        entries: Vec::new(),
-        by_verdict: [].into(),
-        by_outcome: [].into(),
-        families: [].into(),
-    };
-    pane.update(Input::Message(Message::Frozen(Box::new(frozen))), Now::at(2));
-    let failed = vec![outcome(1, Outcome::Failed), outcome(2, Outcome::Failed)];
-    let effects = pane.update(Input::Message(Message::Dried(vec![id(1), id(2)], Then::Ask, Ok(failed))), Now::at(2));
-    let ask = asked(&effects);
-    assert!(matches!(&ask.then, Command::Replay { frozen: Some(frozen), .. } if frozen.run == id(9)));
+    let failed = vec![outcome(0, Outcome::Failed), outcome(1, Outcome::Failed)];
+    let (ask, _) = jobs::asked(&mut pane, 2, failed);
     assert_eq!(ask.details.iter().filter(|line| line.contains("send the parent first")).count(), 1);
+    pane.update(Input::Message(jobs::frozen(1)), Now::at(2));
+    let one = Message::Dried(vec![id(0)], Then::Ask, Ok(vec![outcome(0, Outcome::Applied)]));
+    let effects = pane.update(Input::Message(one), Now::at(2));
+    assert!(matches!(&asked(&effects).then, Command::Replay { frozen: Some(frozen), .. } if frozen.run == id(9)));
     assert!(pane.frozen.is_none(), "it belongs to one question");
 }
 

@@ -24,7 +24,7 @@ fn a_replay_is_tried_dry_then_asked_then_done() {
 }
 
 #[test]
-fn marked_entries_are_replayed_together_and_settled_ones_lose_their_mark() {
+fn marked_entries_are_replayed_together_as_a_job() {
     let mut pane = listed((120, 26));
     action(&mut pane, Action::Mark);
     pane.update(Input::Move(Move::Down), Now::at(2));
@@ -33,18 +33,12 @@ fn marked_entries_are_replayed_together_and_settled_ones_lose_their_mark() {
     let effects = action(&mut pane, Action::Replay);
     assert!(matches!(runs(&effects)[0], Command::Dry { ids, .. } if ids.len() == 3));
     let found = vec![outcome(0, Outcome::Applied), outcome(1, Outcome::Failed), outcome(2, Outcome::NoChange)];
-    let ids = vec![id(0), id(1), id(2)];
-    let dried = Message::Dried(ids.clone(), Then::Ask, Ok(found.clone()));
-    let effects = pane.update(Input::Message(dried), Now::at(2));
-    let [Effect::Ask(ask)] = &effects[..] else { panic!("{effects:?}") };
+    let (ask, _) = jobs::asked(&mut pane, 3, found);
     assert_eq!(ask.question, "Replay 3 entries to master?");
-    assert_eq!(ask.details[0], "dry run: 1 applied, 1 failed, 1 no change");
-    assert!(ask.details[1].contains("send the parent first"));
-    let effects = pane.update(Input::Message(Message::Replayed(ids, Ok(found))), Now::at(3));
-    assert!(matches!(&effects[0], Effect::Toast { level: Weight::Warn, .. }));
-    assert_eq!(pane.marks.iter().copied().collect::<Vec<_>>(), [id(1)]);
-    action(&mut pane, Action::Unmark);
-    assert!(pane.marks.is_empty());
+    assert!(ask.details[2].contains("send the parent first"), "{:?}", ask.details);
+    let effects = pane.update(Input::Chosen(vec![0, 0, 0]), Now::at(3));
+    assert!(matches!(runs(&effects)[0], Command::Start { frozen, .. } if frozen.entries.len() == 3));
+    assert!(pane.marks.is_empty(), "they are the job's now");
 }
 
 #[test]
