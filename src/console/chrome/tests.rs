@@ -208,7 +208,7 @@ fn summary(n: u128, state: JobState, total: i64, done: i64, hours: u64) -> JobSu
     let at = Now::at(0).wall - std::time::Duration::from_hours(hours);
     JobSummary {
         job: uuid::Uuid::from_u128(n),
-        actor: if n % 2 == 0 { "console" } else { "lance" }.into(),
+        actor: if n.is_multiple_of(2) { "console" } else { "lance" }.into(),
         reason: None,
         state,
         why: (state == JobState::Stopped).then(|| "an error that the preview did not foretell: 22001 too long".into()),
