@@ -101,7 +101,7 @@ BEGIN
     END IF;
     FOR tbl IN
         SELECT b.tbl FROM unnest(tbls, ops) WITH ORDINALITY AS b(tbl, op, n) WHERE b.op = 'INSERT'
-        GROUP BY b.tbl HAVING count(*) >= 64 ORDER BY min(b.n)
+        GROUP BY b.tbl HAVING count(*) >= 8 ORDER BY min(b.n)
     LOOP
         BEGIN
             shape := robbie_sync.shape_of(tbl);

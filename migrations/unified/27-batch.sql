@@ -28,7 +28,7 @@ DECLARE
 BEGIN
     PERFORM set_config('robbie_sync.origin', push.node::text, true);
     PERFORM robbie_sync.greet(push.node, node_name, expected, fresh, acked);
-    IF NOT images AND NOT force AND cardinality(ids) >= 64 THEN
+    IF NOT images AND NOT force AND cardinality(ids) >= 8 THEN
         done := robbie_sync.push_plain(push.node, run, push.actor, push.reason, ids, seqs, tbls, ops, pks, payloads, waits);
         RETURN QUERY SELECT d, 'insert', 'applied', NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::uuid, NULL::jsonb,
             NULL::jsonb, NULL::jsonb, NULL::double precision FROM unnest(done) d;
