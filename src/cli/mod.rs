@@ -11,6 +11,7 @@ pub mod embedded;
 mod exit;
 pub mod man;
 pub mod output;
+pub mod personality;
 pub mod queue;
 pub mod schema;
 pub mod status;
@@ -129,6 +130,8 @@ pub enum Command {
     Config(config::ConfigArgs),
     /// See what both sides changed, what became of it, and apply the losing image after all.
     Conflicts(conflicts::ConflictsArgs),
+    /// See and set Robbie's mood and levels on both sides, their history and presets.
+    Personality(personality::PersonalityArgs),
     /// See what is stuck in the queue, why, and replay it.
     Queue(queue::QueueArgs),
     /// Start, stop and look into the embedded PostgreSQL servers.
@@ -176,6 +179,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Fault> {
         Command::Config(args) => config::run(args, &global).await,
         Command::Embedded(args) => embedded::run(args, &global).await,
         Command::Conflicts(args) => conflicts::run(args, &Invocation::new(&global)?).await,
+        Command::Personality(args) => personality::run(args, &Invocation::new(&global)?).await,
         Command::Queue(args) => queue::run(args, &Invocation::new(&global)?).await,
         Command::Schema(args) => schema::run(args, &Invocation::new(&global)?).await,
         Command::Status(args) => status::run(&args, &Invocation::new(&global)?).await,

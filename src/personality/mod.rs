@@ -1,11 +1,26 @@
 //! Robbie's personality: her mood and levels as the databases hold them.
 //!
-//! Reading only, for the header; both deployed shapes of `robbie_personality_state` are understood. Setting a mood,
-//! history and presets belong to the pane of that name.
+//! Both deployed shapes of `robbie_personality_state` are understood, and the canonical one that holds both. Everything about one
+//! side is here; what both sides and the queue have to do with it is `sync::mood`.
 
+mod edit;
+mod expiry;
+mod field;
+pub mod history;
+pub mod limits;
+mod meanings;
+pub mod presets;
+mod sheet;
 mod store;
+mod write;
 
+pub use edit::{Basis, Change, Clash, Edit};
+pub use expiry::expire;
+pub use field::{Field, Kind, Values};
+pub use meanings::{band, meaning};
+pub use sheet::{Person, Row, Shape, Sheet, people, shape, sheet};
 pub use store::read;
+pub use write::{Attempt, preview, write};
 
 /// One of Robbie's six moods.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

@@ -56,6 +56,7 @@ const SMART_ROBBIE: &[Migration] = &[
     Migration::repeatable("30-desk.sql", include_str!("../../migrations/smart-robbie/30-desk.sql")),
     Migration::once("31-jobs.sql", include_str!("../../migrations/smart-robbie/31-jobs.sql")),
     Migration::repeatable("32-lists.sql", include_str!("../../migrations/smart-robbie/32-lists.sql")),
+    Migration::once("33-personality.sql", include_str!("../../migrations/smart-robbie/33-personality.sql")),
 ];
 
 const UNIFIED: &[Migration] = &[
@@ -81,6 +82,7 @@ const UNIFIED: &[Migration] = &[
     Migration::repeatable("30-check.sql", include_str!("../../migrations/unified/30-check.sql")),
     Migration::repeatable("30-undo.sql", include_str!("../../migrations/unified/30-undo.sql")),
     Migration::repeatable("31-frozen.sql", include_str!("../../migrations/unified/31-frozen.sql")),
+    Migration::once("33-personality.sql", include_str!("../../migrations/unified/33-personality.sql")),
 ];
 
 impl Schema {

@@ -8,6 +8,7 @@ use super::session::{self, Sessions};
 use super::side::{on_master, on_replica};
 use super::watchdog::{self, Processes};
 use super::{compare, lossy, prune, pull, push};
+use crate::personality;
 use crate::postgres::{Fault, Kind, Pair, Side};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::time::timeout;
@@ -116,6 +117,11 @@ impl Worker {
         if options.push && fault.is_none() {
             let pushed = report.push.insert(PushReport::default());
             fault = self.push(sessions, run, options, pushed).await.err();
+        }
+        if options.thorough && fault.is_none()
+            && let Err(f) = personality::expire(&mut sessions.master, &options.actor).await
+        {
+            report.warnings.push(format!("moods whose time is over were not looked for: {f}"));
         }
         if options.pull && !look_first && fault.as_ref().is_none_or(|f| f.kind != Kind::Unreachable) {
             let pulled = self.pull(sessions, options, report).await;

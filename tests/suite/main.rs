@@ -9,6 +9,7 @@ mod embedded;
 mod floors;
 mod ha;
 mod health;
+mod personality;
 mod queue;
 mod sample;
 mod schema;

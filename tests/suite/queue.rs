@@ -1,7 +1,7 @@
 //! The queue's reads against PostgreSQL: both shapes, pages in both directions, hostile names, filters, groups.
 
 mod codes;
-mod commands;
+pub(crate) mod commands;
 mod discard;
 mod edit;
 mod excuses;

@@ -8,7 +8,7 @@ pub(super) fn robbie(test: &support::TestPair, arguments: &[&str]) -> (i32, serd
 }
 
 /// The same for any command.
-pub(super) fn command(test: &support::TestPair, arguments: &[&str]) -> (i32, serde_json::Value) {
+pub(crate) fn command(test: &support::TestPair, arguments: &[&str]) -> (i32, serde_json::Value) {
     let url = |side: Side| {
         let config = &test.target(side).config;
         let tokio_postgres::config::Host::Unix(folder) = &config.get_hosts()[0] else { panic!("no socket") };
