@@ -179,7 +179,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Fault> {
         Command::Config(args) => config::run(args, &global).await,
         Command::Embedded(args) => embedded::run(args, &global).await,
         Command::Conflicts(args) => conflicts::run(args, &Invocation::new(&global)?).await,
-        Command::Personality(args) => personality::run(args, &Invocation::new(&global)?).await,
+        Command::Personality(args) => Box::pin(personality::run(args, &Invocation::new(&global)?)).await,
         Command::Queue(args) => queue::run(args, &Invocation::new(&global)?).await,
         Command::Schema(args) => schema::run(args, &Invocation::new(&global)?).await,
         Command::Status(args) => status::run(&args, &Invocation::new(&global)?).await,

@@ -113,7 +113,7 @@ pub async fn run(args: PersonalityArgs, invocation: &Invocation) -> Result<Exit,
             past(&pair, &wanted, json).await
         }
         Action::Revert { point, how } => desk.revert(&point, &how).await,
-        Action::Presets(args) => presets::run(args, &desk).await,
+        Action::Presets(args) => Box::pin(presets::run(args, &desk)).await,
     }
 }
 

@@ -173,7 +173,7 @@ mod tests {
         let (changes, clashes) = edit().against(&now, Basis::Master);
         assert_eq!(changes, [Change { field: Field::Turbo, old: "5".into(), new: "6".into() }]);
         let clash = Clash { field: Field::GandhiGenghis, loaded: "5".into(), mine: "7".into(), theirs: "9".into() };
-        assert_eq!(clashes, [clash.clone()]);
+        assert_eq!(clashes, std::slice::from_ref(&clash));
 
         let (mut mine, mut theirs) = (edit(), edit());
         mine.decide(&clash, true);

@@ -91,7 +91,7 @@ pub async fn read(link: &Link, wanted: &Wanted) -> Result<Option<Vec<Transition>
 /// started from. `history` is of one user, in any order.
 pub fn values_at(history: &[Transition], point: DateTime<Utc>) -> Values {
     let mut later: Vec<&Transition> = history.iter().filter(|t| t.at > point).collect();
-    later.sort_by(|a, b| a.at.cmp(&b.at));
+    later.sort_by_key(|t| t.at);
     let mut values = Values::new();
     for transition in later {
         if let Some(field) = transition.known() {
@@ -105,7 +105,7 @@ pub fn values_at(history: &[Transition], point: DateTime<Utc>) -> Values {
 /// A value of a field over time: when it became what, the first first. Before the first change it was what that started from.
 pub fn series(history: &[Transition], field: Field, from: DateTime<Utc>, now: Option<&str>) -> Vec<(DateTime<Utc>, String)> {
     let mut of_field: Vec<&Transition> = history.iter().filter(|t| t.known() == Some(field) && t.at >= from).collect();
-    of_field.sort_by(|a, b| a.at.cmp(&b.at));
+    of_field.sort_by_key(|t| t.at);
     let first = match of_field.first() {
         Some(first) => first.old.clone(),
         None => now.and_then(|json| field.plain(json)),
