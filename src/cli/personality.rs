@@ -136,7 +136,9 @@ async fn show(pair: &Pair, user: Option<&str>, json: bool) -> Result<Exit, Fault
     if json {
         output::json(&print::document(&people, &master, &replica))?;
     } else if people.is_empty() {
-        output::note(user.map_or_else(|| "no user has a state".to_owned(), |u| format!("{u} has no state on either side")));
+        output::note(
+            user.map_or_else(|| "no user has a state".to_owned(), |u| format!("{u} has no state on either side")),
+        );
     } else {
         let names = [pair.master.target().name.as_str(), pair.replica.target().name.as_str()];
         for person in &people {

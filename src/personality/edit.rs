@@ -196,6 +196,10 @@ mod tests {
         let mut blind = edit();
         blind.master = None;
         assert_eq!(blind.against(&now, Basis::Replica).1.len(), 2, "what nobody saw is not overwritten");
-        assert_eq!(blind.against(&Values::new(), Basis::Replica).0.len(), 2, "where there is no row there is nothing to lose");
+        assert_eq!(
+            blind.against(&Values::new(), Basis::Replica).0.len(),
+            2,
+            "where there is no row there is nothing to lose"
+        );
     }
 }

@@ -28,7 +28,8 @@ pub async fn expire(master: &mut tokio_postgres::Client, actor: &str) -> Result<
     if !master.query_one(HAS, &[]).await.map_err(on)?.get::<_, bool>(0) {
         return Ok(0);
     }
-    let look = "SELECT EXISTS (SELECT FROM public.robbie_personality_state p WHERE p.mood_expires_at <= clock_timestamp())";
+    let look =
+        "SELECT EXISTS (SELECT FROM public.robbie_personality_state p WHERE p.mood_expires_at <= clock_timestamp())";
     if !master.query_one(look, &[]).await.map_err(on)?.get::<_, bool>(0) {
         return Ok(0);
     }

@@ -143,7 +143,11 @@ impl Field {
                 Value::from(names).to_string()
             }
             Kind::List | Kind::Json => {
-                if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() { text.to_owned() } else { quoted() }
+                if serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok() {
+                    text.to_owned()
+                } else {
+                    quoted()
+                }
             }
         }
     }
@@ -170,7 +174,8 @@ impl Field {
 
     /// Whether two values are the same, however they are spelt.
     pub fn same(self, one: &str, other: &str) -> bool {
-        one == other || matches!((serde_json::from_str::<Value>(one), serde_json::from_str::<Value>(other)), (Ok(a), Ok(b)) if a == b)
+        one == other
+            || matches!((serde_json::from_str::<Value>(one), serde_json::from_str::<Value>(other)), (Ok(a), Ok(b)) if a == b)
     }
 
     /// A value in a line: `–` for none.

@@ -103,7 +103,12 @@ pub fn values_at(history: &[Transition], point: DateTime<Utc>) -> Values {
 }
 
 /// A value of a field over time: when it became what, the first first. Before the first change it was what that started from.
-pub fn series(history: &[Transition], field: Field, from: DateTime<Utc>, now: Option<&str>) -> Vec<(DateTime<Utc>, String)> {
+pub fn series(
+    history: &[Transition],
+    field: Field,
+    from: DateTime<Utc>,
+    now: Option<&str>,
+) -> Vec<(DateTime<Utc>, String)> {
     let mut of_field: Vec<&Transition> = history.iter().filter(|t| t.known() == Some(field) && t.at >= from).collect();
     of_field.sort_by_key(|t| t.at);
     let first = match of_field.first() {

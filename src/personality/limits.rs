@@ -37,9 +37,9 @@ pub fn refusal(field: Field, json: &str, user: &str, now: DateTime<Utc>) -> Opti
         }
         Kind::Level(most) => match value.as_i64() {
             Some(n) if (1..=most).contains(&n) && n <= highest(field, user).unwrap_or(most) => None,
-            Some(n) if (1..=most).contains(&n) => {
-                Some(format!("attraction above {MOST_FOR_OTHERS} is for {ALLAN} only; for {user} it goes from 1 to {MOST_FOR_OTHERS}"))
-            }
+            Some(n) if (1..=most).contains(&n) => Some(format!(
+                "attraction above {MOST_FOR_OTHERS} is for {ALLAN} only; for {user} it goes from 1 to {MOST_FOR_OTHERS}"
+            )),
             _ => Some(format!("{label} goes from 1 to {most} in whole steps")),
         },
         Kind::Moment => match value.as_str().and_then(|t| DateTime::parse_from_rfc3339(t).ok()) {
@@ -86,7 +86,11 @@ mod tests {
                 };
                 assert_eq!(most, expected, "{field:?} {user}");
                 for level in -1..=13 {
-                    assert_eq!(refused(field, &level.to_string(), user), !(1..=most).contains(&level), "{field:?} {level} {user}");
+                    assert_eq!(
+                        refused(field, &level.to_string(), user),
+                        !(1..=most).contains(&level),
+                        "{field:?} {level} {user}"
+                    );
                 }
             }
         }

@@ -44,7 +44,8 @@ impl Serialize for Preset {
             .iter()
             .filter_map(|(f, v)| Some((f.name().to_owned(), serde_json::from_str(v).ok()?)))
             .collect();
-        serde_json::json!({ "user": self.user, "name": self.name, "sets": values, "description": self.description }).serialize(s)
+        serde_json::json!({ "user": self.user, "name": self.name, "sets": values, "description": self.description })
+            .serialize(s)
     }
 }
 
@@ -92,7 +93,8 @@ pub async fn save(client: &impl GenericClient, preset: &Preset) -> Result<bool, 
          FROM jsonb_populate_record(NULL::public.personality_presets, $1::text::jsonb) r WHERE p.user_id::text = $2 AND p.preset_name = $3",
         sets.join(", ")
     );
-    let with: [&(dyn tokio_postgres::types::ToSql + Sync); 4] = [&values, &preset.user, &preset.name, &preset.description];
+    let with: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+        [&values, &preset.user, &preset.name, &preset.description];
     if client.execute(&update, &with).await.map_err(fault(Side::Master))? > 0 {
         return Ok(false);
     }

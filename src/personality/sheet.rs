@@ -142,7 +142,13 @@ fn row(row: &tokio_postgres::Row) -> (Row, String) {
         })
         .collect();
     let age: Option<f64> = row.get(3);
-    let read = Row { user: row.get(0), stored_user: row.get(1), id: row.get(2), values, age: age.map(Duration::from_secs_f64) };
+    let read = Row {
+        user: row.get(0),
+        stored_user: row.get(1),
+        id: row.get(2),
+        values,
+        age: age.map(Duration::from_secs_f64),
+    };
     (read, row.get(6))
 }
 
@@ -192,7 +198,8 @@ impl Person {
     /// The fields that both sides have, and in which they differ.
     pub fn differs(&self) -> Vec<Field> {
         let (Some(master), Some(replica)) = (&self.master, &self.replica) else { return Vec::new() };
-        let differ = |f: &Field| matches!((master.values.get(f), replica.values.get(f)), (Some(m), Some(r)) if !f.same(m, r));
+        let differ =
+            |f: &Field| matches!((master.values.get(f), replica.values.get(f)), (Some(m), Some(r)) if !f.same(m, r));
         Field::ALL.into_iter().filter(differ).collect()
     }
     /// What stands for the person: the master's, and the replica's where that is not known.
@@ -239,8 +246,15 @@ mod tests {
     #[test]
     fn a_shape_says_which_form_it_is_and_what_can_be_set() {
         let columns = |names: &[&str]| names.iter().map(ToString::to_string).collect();
-        let short = Shape { state: true, columns: columns(&["current_mood", "gandhi_genghis_level", "context"]), ..Shape::default() };
-        assert_eq!((short.form(), short.fields()), ("short form", vec![Field::Mood, Field::GandhiGenghis, Field::Context]));
+        let short = Shape {
+            state: true,
+            columns: columns(&["current_mood", "gandhi_genghis_level", "context"]),
+            ..Shape::default()
+        };
+        assert_eq!(
+            (short.form(), short.fields()),
+            ("short form", vec![Field::Mood, Field::GandhiGenghis, Field::Context])
+        );
         let full = Shape { state: true, columns: columns(&["gandhi_genghis", "turbo"]), ..Shape::default() };
         assert_eq!((full.form(), full.has(Field::Context)), ("full form", false));
         assert_eq!(Shape::default().form(), "absent");

@@ -36,7 +36,9 @@ pub async fn write(t: &Transaction<'_>, side: Side, edit: &Edit) -> Result<Attem
     let on = |e| Fault::from_postgres(e, side).about(STATE);
     let shape = usable(t, side, edit).await?;
     // Where there is no row yet two consoles would both make one; a table without a unique user lets them.
-    t.execute("SELECT pg_advisory_xact_lock(hashtextextended('robbie personality ' || $1, 0))", &[&edit.user]).await.map_err(on)?;
+    t.execute("SELECT pg_advisory_xact_lock(hashtextextended('robbie personality ' || $1, 0))", &[&edit.user])
+        .await
+        .map_err(on)?;
     let found = sheet::one(t, side, &shape, &edit.user, true).await?;
     let now = found.as_ref().map(|(row, _)| row.values.clone()).unwrap_or_default();
     let (changes, clashes) = edit.against(&now, basis(side));
@@ -49,7 +51,8 @@ pub async fn write(t: &Transaction<'_>, side: Side, edit: &Edit) -> Result<Attem
     let mut columns: Vec<String> = Vec::new();
     let mut image = Map::new();
     for change in &changes {
-        let value: Value = serde_json::from_str(&change.new).map_err(|e| Fault::new(Kind::Data, "a value is no JSON").because(e))?;
+        let value: Value =
+            serde_json::from_str(&change.new).map_err(|e| Fault::new(Kind::Data, "a value is no JSON").because(e))?;
         for column in shape.columns_of(change.field) {
             image.insert(column.to_owned(), value.clone());
             columns.push(column.to_owned());
@@ -67,10 +70,13 @@ pub async fn write(t: &Transaction<'_>, side: Side, edit: &Edit) -> Result<Attem
     note(t, side, &shape, edit, &changes).await?;
     if side == Side::Replica {
         if !shape.queue {
-            return Err(Fault::new(Kind::Schema, "the replica has no queue: a change here would never reach the master")
-                .on(side)
-                .about("pending_sync")
-                .remedy("robbie schema migrate --target replica"));
+            return Err(Fault::new(
+                Kind::Schema,
+                "the replica has no queue: a change here would never reach the master",
+            )
+            .on(side)
+            .about("pending_sync")
+            .remedy("robbie schema migrate --target replica"));
         }
         columns.push("id".to_owned());
         queue_state(t, &shape, edit, operation, &columns).await?;
@@ -119,7 +125,9 @@ async fn update(
     let mut sets: Vec<String> = columns.iter().map(|c| format!("{0} = r.{0}", quote(c))).collect();
     // Tables without our triggers keep no time of their own.
     sets.extend(shape.has_column("updated_at").then(|| "updated_at = CURRENT_TIMESTAMP".to_owned()));
-    sets.extend((mood && shape.has_column("last_mood_change")).then(|| "last_mood_change = CURRENT_TIMESTAMP".to_owned()));
+    sets.extend(
+        (mood && shape.has_column("last_mood_change")).then(|| "last_mood_change = CURRENT_TIMESTAMP".to_owned()),
+    );
     let sql = format!(
         "UPDATE public.{STATE} p SET {} FROM jsonb_populate_record(NULL::public.{STATE}, $1::text::jsonb) r WHERE p.ctid = $2::text::tid",
         sets.join(", ")
@@ -128,7 +136,9 @@ async fn update(
     let on = |e| Fault::from_postgres(e, side).about(STATE);
     match t.execute(&sql, &[&image, &place]).await.map_err(on)? {
         1 => Ok(()),
-        _ => Err(Fault::new(Kind::Data, "the row was not written: a trigger or a row-level policy interferes").on(side).about(STATE)),
+        _ => Err(Fault::new(Kind::Data, "the row was not written: a trigger or a row-level policy interferes")
+            .on(side)
+            .about(STATE)),
     }
 }
 
@@ -183,8 +193,18 @@ fn history_image(edit: &Edit, change: &Change, id: uuid::Uuid) -> Map<String, Va
 }
 
 /// Queues what was written: only what this change sets, and the key. The trigger on the queue notes from what it started.
-async fn queue_state(t: &Transaction<'_>, shape: &Shape, edit: &Edit, operation: &str, columns: &[String]) -> Result<(), Fault> {
-    let mapped = if shape.mapping { "OR p.user_id::text IN (SELECT m.uuid_id::text FROM public.user_id_mapping m WHERE m.text_id = $3)" } else { "" };
+async fn queue_state(
+    t: &Transaction<'_>,
+    shape: &Shape,
+    edit: &Edit,
+    operation: &str,
+    columns: &[String],
+) -> Result<(), Fault> {
+    let mapped = if shape.mapping {
+        "OR p.user_id::text IN (SELECT m.uuid_id::text FROM public.user_id_mapping m WHERE m.text_id = $3)"
+    } else {
+        ""
+    };
     let sql = format!(
         "INSERT INTO public.pending_sync (table_name, operation, data)
          SELECT '{STATE}', $1, (SELECT jsonb_object_agg(k, v) FROM jsonb_each(to_jsonb(p)) e(k, v) WHERE k = ANY ($2))

@@ -118,7 +118,8 @@ impl Worker {
             let pushed = report.push.insert(PushReport::default());
             fault = self.push(sessions, run, options, pushed).await.err();
         }
-        if options.thorough && fault.is_none()
+        if options.thorough
+            && fault.is_none()
             && let Err(f) = personality::expire(&mut sessions.master, &options.actor).await
         {
             report.warnings.push(format!("moods whose time is over were not looked for: {f}"));

@@ -109,8 +109,12 @@ pub async fn save(pair: &Pair, edit: &Edit) -> Result<Saved, Fault> {
             Err(Refused::Before(fault) | Refused::Under(fault)) => Err(fault),
         },
         Err(Refused::Under(fault)) if is_away(&fault) => {
-            let message = format!("the master was lost while it was saving, so it is not known whether it did: {}", fault.message);
-            Err(Fault { message, ..fault }.remedy("look again when it is back: saving the same once more changes nothing twice"))
+            let message = format!(
+                "the master was lost while it was saving, so it is not known whether it did: {}",
+                fault.message
+            );
+            Err(Fault { message, ..fault }
+                .remedy("look again when it is back: saving the same once more changes nothing twice"))
         }
         Err(Refused::Before(fault) | Refused::Under(fault)) => Err(fault),
     }
@@ -158,7 +162,8 @@ async fn follow(pair: &Pair, edit: &Edit) -> Option<String> {
             }
         }
         Ok(None) => {
-            let options = CycleOptions { push: false, thorough: false, actor: edit.actor.clone(), ..CycleOptions::default() };
+            let options =
+                CycleOptions { push: false, thorough: false, actor: edit.actor.clone(), ..CycleOptions::default() };
             if let Err(fault) = Box::pin(cycle(pair, options)).await {
                 return Some(fault.to_string());
             }
@@ -169,7 +174,11 @@ async fn follow(pair: &Pair, edit: &Edit) -> Option<String> {
         match arrived(pair, edit).await {
             Ok(true) => return None,
             Ok(false) if began.elapsed() < PATIENCE => tokio::time::sleep(Duration::from_millis(50)).await,
-            Ok(false) => return Some("its row has changes of its own, or the engine is at other work: the next pull decides".to_owned()),
+            Ok(false) => {
+                return Some(
+                    "its row has changes of its own, or the engine is at other work: the next pull decides".to_owned(),
+                );
+            }
             Err(fault) => return Some(fault.to_string()),
         }
     }

@@ -44,7 +44,8 @@ async fn a_change_goes_to_the_master_and_through_the_engine_to_the_replica() {
     assert_eq!((state(&f.master).await, state(&f.replica).await), ("bossy 9 11".into(), "bossy 9 11".into()));
     let told = "attraction 11, current_mood bossy, gandhi_genghis 9";
     assert_eq!((transitions(&f.master).await, transitions(&f.replica).await), (told.into(), told.into()));
-    let who = "select string_agg(distinct concat_ws('/', change_reason, triggered_by, platform), ' ') from mood_transitions";
+    let who =
+        "select string_agg(distinct concat_ws('/', change_reason, triggered_by, platform), ' ') from mood_transitions";
     assert_eq!(text(&f.replica, who).await, "a test/tester/suite");
 
     // The same change sent again is no change, and one of something else leaves the rest as it is.
@@ -69,7 +70,12 @@ async fn while_the_master_is_away_a_change_waits_in_the_queue_and_is_applied_onc
     assert_eq!((state(&f.master).await, state(&f.replica).await), ("friendly 5 5".into(), "focused 8 5".into()));
     let queued = "select string_agg(concat_ws(' ', table_name, operation, data - 'id' - 'changed_at'), ' | ' order by table_name desc, data ->> 'field_changed') from pending_sync";
     let queued = text(&f.replica, queued).await;
-    assert!(queued.starts_with(r#"robbie_personality_state UPDATE {"current_mood": "focused", "gandhi_genghis_level": 8} | "#), "{queued}");
+    assert!(
+        queued.starts_with(
+            r#"robbie_personality_state UPDATE {"current_mood": "focused", "gandhi_genghis_level": 8} | "#
+        ),
+        "{queued}"
+    );
 
     // Somebody changes another column of the master meanwhile: both stay.
     f.master.batch_execute("update robbie_personality_state set attraction = 6").await.unwrap();
@@ -122,7 +128,10 @@ async fn a_mood_that_was_set_for_a_time_goes_back_once() {
     f.cycle().await;
     assert_eq!(state(&f.master).await, "bossy 5 5", "its time is not over");
 
-    f.master.batch_execute("update robbie_personality_state set mood_expires_at = now() - interval '1 s'").await.unwrap();
+    f.master
+        .batch_execute("update robbie_personality_state set mood_expires_at = now() - interval '1 s'")
+        .await
+        .unwrap();
     let sessions = [support::connect(&f.test.master).await, support::connect(&f.test.master).await];
     let [mut one, mut other] = sessions;
     let (a, b) = tokio::join!(personality::expire(&mut one, "a"), personality::expire(&mut other, "b"));

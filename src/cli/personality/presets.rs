@@ -74,7 +74,9 @@ pub async fn run(args: PresetsArgs, desk: &Desk<'_>) -> Result<Exit, Fault> {
             let preset = one(desk, &how.user, &name).await?;
             desk.save(preset.values, &how, Some(format!("preset {name}"))).await
         }
-        Action::Save { name, user, description, wanted, consent } => save(desk, &name, &user, description, &wanted, consent).await,
+        Action::Save { name, user, description, wanted, consent } => {
+            save(desk, &name, &user, description, &wanted, consent).await
+        }
         Action::Delete { name, user, consent } => {
             let preset = one(desk, &user, &name).await?;
             let question = format!("Delete the preset {name} of {user}?");
@@ -90,7 +92,9 @@ pub async fn run(args: PresetsArgs, desk: &Desk<'_>) -> Result<Exit, Fault> {
 /// Presets are kept on the master; while it is away the replica's copy is read.
 async fn all(desk: &Desk<'_>, user: Option<&str>) -> Result<Vec<Preset>, Fault> {
     let found = match presets::list(&desk.pair.master, user).await {
-        Err(away) if away.kind == Kind::Unreachable => presets::list(&desk.pair.replica, user).await?.ok_or(away).map(Some),
+        Err(away) if away.kind == Kind::Unreachable => {
+            presets::list(&desk.pair.replica, user).await?.ok_or(away).map(Some)
+        }
         found => found,
     };
     found?.ok_or_else(|| {
@@ -103,7 +107,9 @@ async fn all(desk: &Desk<'_>, user: Option<&str>) -> Result<Vec<Preset>, Fault> 
 async fn one(desk: &Desk<'_>, user: &str, name: &str) -> Result<Preset, Fault> {
     let found = all(desk, Some(user)).await?.into_iter().find(|p| p.name == name);
     found.ok_or_else(|| {
-        Fault::new(Kind::Settings, format!("{user} has no preset of this name")).about(name.to_owned()).remedy("robbie personality presets list")
+        Fault::new(Kind::Settings, format!("{user} has no preset of this name"))
+            .about(name.to_owned())
+            .remedy("robbie personality presets list")
     })
 }
 
@@ -146,7 +152,8 @@ async fn save(
     let preset = Preset::of(user, name, &values, description);
     limits::check(&preset.values, user, Utc::now())?;
     if preset.values.is_empty() {
-        return Err(Fault::new(Kind::Settings, format!("{user} has no state to make a preset of")).remedy("give --mood and levels"));
+        return Err(Fault::new(Kind::Settings, format!("{user} has no state to make a preset of"))
+            .remedy("give --mood and levels"));
     }
     let question = format!("Save the preset {name} of {user}?");
     if consent.dry_run || !(consent.yes || ask::agreed(&question, desk.protected.as_deref())?) {

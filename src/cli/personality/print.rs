@@ -53,16 +53,18 @@ fn ago(age: Duration) -> String {
 
 /// Everything both sides hold, as a document.
 pub fn document(people: &[Person], master: &Result<Sheet, Fault>, replica: &Result<Sheet, Fault>) -> Value {
-    let row = |row: &Option<Row>| row.as_ref().map(|r| {
-        let mut out: Map<String, Value> = Map::new();
-        out.insert("user_id".into(), r.stored_user.clone().into());
-        out.insert("id".into(), r.id.clone().into());
-        out.insert("age_s".into(), r.age.map(|a| a.as_secs()).into());
-        for (field, json) in &r.values {
-            out.insert(field.name().into(), serde_json::from_str(json).unwrap_or(Value::Null));
-        }
-        Value::from(out)
-    });
+    let row = |row: &Option<Row>| {
+        row.as_ref().map(|r| {
+            let mut out: Map<String, Value> = Map::new();
+            out.insert("user_id".into(), r.stored_user.clone().into());
+            out.insert("id".into(), r.id.clone().into());
+            out.insert("age_s".into(), r.age.map(|a| a.as_secs()).into());
+            for (field, json) in &r.values {
+                out.insert(field.name().into(), serde_json::from_str(json).unwrap_or(Value::Null));
+            }
+            Value::from(out)
+        })
+    };
     let person = |p: &Person| {
         serde_json::json!({
             "user": p.user,
@@ -101,7 +103,11 @@ pub fn transition(t: &Transition) -> String {
 pub fn plan(plan: &Plan) -> Result<(), Fault> {
     for (side, step) in [("master", &plan.master), ("replica", &plan.replica)] {
         let first = if plan.first == side { "" } else { "  (follows by itself)" };
-        let first = if plan.first == "replica" && side == "master" { "  (gets it from the queue when it is back)" } else { first };
+        let first = if plan.first == "replica" && side == "master" {
+            "  (gets it from the queue when it is back)"
+        } else {
+            first
+        };
         output::line(format!("{side}{first}"))?;
         self::step(step)?;
     }
@@ -125,13 +131,20 @@ fn step(step: &Step) -> Result<(), Fault> {
 }
 
 fn change(c: &Change) -> String {
-    let spelled = c.new.parse().ok().and_then(|level| meaning(c.field, level)).map(|m| format!("   {m}")).unwrap_or_default();
+    let spelled =
+        c.new.parse().ok().and_then(|level| meaning(c.field, level)).map(|m| format!("   {m}")).unwrap_or_default();
     format!("  {:<16} {} → {}{spelled}", c.field.label(), c.field.shown(&c.old), c.field.shown(&c.new))
 }
 
 fn clash(c: &Clash) -> String {
     let f = c.field;
-    format!("≠ {:<16} was {}, wanted {}, and somebody made it {}", f.label(), f.shown(&c.loaded), f.shown(&c.mine), f.shown(&c.theirs))
+    format!(
+        "≠ {:<16} was {}, wanted {}, and somebody made it {}",
+        f.label(),
+        f.shown(&c.loaded),
+        f.shown(&c.mine),
+        f.shown(&c.theirs)
+    )
 }
 
 /// What came of saving.
@@ -143,7 +156,11 @@ pub fn saved(saved: &Saved, pair: &Pair) -> Result<(), Fault> {
             changes.iter().try_for_each(|c| output::line(change(c)))?;
             match replica_later {
                 None => output::note(format!("saved on {} and on {}", name(&pair.master), name(&pair.replica))),
-                Some(why) => output::note(format!("saved on {}; {} does not have it yet: {why}", name(&pair.master), name(&pair.replica))),
+                Some(why) => output::note(format!(
+                    "saved on {}; {} does not have it yet: {why}",
+                    name(&pair.master),
+                    name(&pair.replica)
+                )),
             }
         }
         Saved::Queued { changes, master_away } => {

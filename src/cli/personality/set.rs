@@ -110,5 +110,7 @@ fn loaded(row: Option<&personality::Row>) -> Values {
 }
 
 fn unknown(point: &str, why: &str) -> Fault {
-    Fault::new(Kind::Settings, why).about(point.to_owned()).remedy("robbie personality history lists them: --json shows the ids")
+    Fault::new(Kind::Settings, why)
+        .about(point.to_owned())
+        .remedy("robbie personality history lists them: --json shows the ids")
 }

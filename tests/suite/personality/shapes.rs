@@ -43,11 +43,9 @@ async fn both_shapes_are_read_and_written_as_they_are_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migrated_master_of_any_shape_holds_every_value_and_its_old_readers_go_on() {
-    for (shape, expected) in [
-        (SHORT, "allan/blushing/2/11 bob/bossy/9/9"),
-        (FULL, "allan/focused/8/10"),
-        (BOTH, "allan/friendly/8/11"),
-    ] {
+    for (shape, expected) in
+        [(SHORT, "allan/blushing/2/11 bob/bossy/9/9"), (FULL, "allan/focused/8/10"), (BOTH, "allan/friendly/8/11")]
+    {
         let (test, pair, [master, _replica]) = as_found(shape, SHORT).await;
         let kept = "select string_agg(to_jsonb(s)::text, '' order by user_id) from robbie_personality_state s";
         let before: Vec<String> = text(&master, kept).await.split(", ").map(ToOwned::to_owned).collect();
@@ -64,7 +62,8 @@ async fn a_migrated_master_of_any_shape_holds_every_value_and_its_old_readers_go
             assert!(after.contains(value) || value.contains("}{"), "{value} of {shape} is lost: {after}");
         }
         if shape == BOTH {
-            let lost = "select string_agg(concat_ws(' ', field_changed, old_value, new_value), ', ') from mood_transitions";
+            let lost =
+                "select string_agg(concat_ws(' ', field_changed, old_value, new_value), ', ') from mood_transitions";
             assert!(text(&master, lost).await.contains("3 8"), "the other name's value is kept");
         }
         let sheet = personality::sheet(&pair.master).await.unwrap();
