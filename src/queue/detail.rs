@@ -103,7 +103,7 @@ async fn read_from(client: &Client, shape: &Shape, id: Uuid) -> Result<Option<De
         ),
         ..Scope::default()
     };
-    let listed = page::statement(shape, &scope, &Anchor::First, 1)
+    let listed = page::statement(shape, &scope, &Anchor::First, None, 1)
         .map_err(|error| Fault::new(Kind::Other, error.to_string()).on(Side::Replica))?;
     let whole = whole_statement(shape, id);
     let tries = tries_statement(id);
@@ -111,10 +111,10 @@ async fn read_from(client: &Client, shape: &Shape, id: Uuid) -> Result<Option<De
     // Sent together: the shared session pipelines them.
     let (listed, whole, chain) =
         tokio::try_join!(store::rows(client, &listed), store::rows(client, &whole), store::rows(client, &chain))?;
-    let (Some(listed), Some(whole)) = (listed.first(), whole.first()) else { return Ok(None) };
+    let (Some(entry), Some(whole)) = (listed.first().and_then(Entry::from_row), whole.first()) else { return Ok(None) };
     let tries = if shape.migrated { store::rows(client, &tries).await? } else { Vec::new() };
     Ok(Some(Detail {
-        entry: Entry::from_row(listed),
+        entry,
         payload: whole.get("payload"),
         payload_chars: whole.get("chars"),
         error_text: whole.get("error"),
@@ -163,7 +163,7 @@ fn whole_statement(shape: &Shape, id: Uuid) -> Statement {
     ));
     let payload = if shape.discarded { "a.data_text" } else { "p.data::text" };
     // OFFSET 0 keeps the planner from writing the payload's text three times.
-    out.push(shape.from()).push(&format!(" cross join lateral (select {payload} as t offset 0) d where p.id = "));
+    out.push(&shape.from()).push(&format!(" cross join lateral (select {payload} as t offset 0) d where p.id = "));
     out.bind(Value::Id(id));
     out
 }
@@ -213,7 +213,7 @@ pub async fn payload_from(client: &Client, shape: &Shape, id: Uuid, from: i64) -
         let payload = if place.discarded { "a.data_text" } else { "p.data::text" };
         let mut statement = Statement::new(&format!("select substr({payload}, "));
         statement.bind(Value::Int(from + 1)).push("::int, ").bind(Value::Int(CHUNK)).push("::int)");
-        statement.push(place.from()).push(" where p.id = ").bind(Value::Id(id));
+        statement.push(&place.from()).push(" where p.id = ").bind(Value::Id(id));
         if let Some(row) = store::rows(client, &statement).await?.first() {
             return Ok(row.get(0));
         }
@@ -232,9 +232,9 @@ pub async fn ids_beginning(client: &Client, shape: &Shape, beginning: &str, limi
     let (Ok(low), Ok(high)) = (bound('0'), bound('f')) else { return Ok(Vec::new()) };
     let mut ids: Vec<Uuid> = Vec::new();
     for place in shape.places() {
-        let from = if place.discarded { place.from() } else { " from public.pending_sync p" };
+        let from = if place.discarded { place.from() } else { " from public.pending_sync p".to_owned() };
         let mut statement = Statement::new("select p.id");
-        statement.push(from).push(" where p.id between ").bind(Value::Id(low)).push(" and ").bind(Value::Id(high));
+        statement.push(&from).push(" where p.id between ").bind(Value::Id(low)).push(" and ").bind(Value::Id(high));
         statement.push(" order by p.id limit ").bind(Value::Int(limit));
         ids.extend(store::rows(client, &statement).await?.iter().map(|row| row.get::<_, Uuid>(0)));
     }

@@ -91,13 +91,13 @@ impl Key {
 }
 
 impl Entry {
-    /// Reads a row of the page statement.
-    pub(super) fn from_row(row: &Row) -> Self {
+    /// Reads a row of the page statement; `None`: it is in the engine's notes only.
+    pub(super) fn from_row(row: &Row) -> Option<Self> {
         let state: &str = row.get("state");
-        Self {
+        Some(Self {
             id: row.get("id"),
             key: Key(row.get("key")),
-            table: row.get("table_name"),
+            table: row.get::<_, Option<String>>("table_name")?,
             operation: row.get("operation"),
             state: State::from_name(state).unwrap_or(State::Pending),
             engine_state: row.get("engine_state"),
@@ -121,7 +121,7 @@ impl Entry {
                 actor: row.get("discarded_by"),
                 reason: row.get("discarded_why"),
             }),
-        }
+        })
     }
 
     /// What is known about its failure.

@@ -4,6 +4,7 @@
 
 use super::diagnosis::{self, Diagnosis, Evidence, Proof};
 use super::filter::FilterError;
+use super::lots::{self, Lot};
 use super::page::{Members, Scope};
 use super::sql::{Statement, Value};
 use super::{Shape, State, Verdict, mask};
@@ -86,7 +87,7 @@ fn refused(error: &FilterError) -> Fault {
     Fault::new(crate::postgres::Kind::Settings, format!("filter, {error}"))
 }
 
-fn statement(shape: &Shape, scope: &Scope) -> Result<Statement, Fault> {
+fn statement(shape: &Shape, scope: &Scope, lot: Option<Lot>) -> Result<Statement, Fault> {
     let [verdict, sqlstate, object, error] = parts(shape);
     let (first, last) = if shape.migrated {
         ("coalesce(e.first_failed_at, p.created_at)", "coalesce(e.last_failed_at, p.created_at)")
@@ -109,8 +110,11 @@ fn statement(shape: &Shape, scope: &Scope) -> Result<Statement, Fault> {
         md5_of(&["verdict", "sqlstate", "object", "error"]),
         shape.state(),
     ));
-    out.push(shape.from()).push(" where ");
+    out.push(&shape.from()).push(" where ");
     scope.condition(shape, &mut out).map_err(|error| refused(&error))?;
+    if let Some(lot) = lot {
+        lot.condition(&mut out);
+    }
     out.push(" limit ").bind(Value::Int(BOUND)).push(") failed group by 1, 2, 3, 4, 5, 6, 7");
     Ok(out)
 }
@@ -123,12 +127,17 @@ pub async fn read(client: &Client, shape: &Shape, scope: &Scope) -> Result<Group
     let on_replica = |error| Fault::from_postgres(error, Side::Replica);
     let mut families = Families::default();
     for source in scope.sources(shape).map_err(|error| refused(&error))? {
-        let statement = statement(&source, &scope)?;
-        // Row by row: thousands of distinct texts need not be held at once.
-        let stream = client.query_typed_raw(&statement.text, statement.parameters()).await.map_err(on_replica)?;
-        let mut stream = std::pin::pin!(stream);
-        while let Some(row) = stream.try_next().await.map_err(on_replica)? {
-            families.add(Combination::from_row(&row));
+        for lot in lots::of_failures(client, &source, &scope).await? {
+            let statement = statement(&source, &scope, lot)?;
+            // Row by row: thousands of distinct texts need not be held at once.
+            let stream = client.query_typed_raw(&statement.text, statement.parameters()).await.map_err(on_replica)?;
+            let mut stream = std::pin::pin!(stream);
+            while let Some(row) = stream.try_next().await.map_err(on_replica)? {
+                families.add(Combination::from_row(&row));
+            }
+            if families.entries >= BOUND {
+                break;
+            }
         }
     }
     Ok(families.finish())
@@ -245,6 +254,9 @@ impl Families {
             let count = |state: &State| states.get(&(group.id.clone(), *state)).copied().unwrap_or(0);
             // Of as many, the failed ones: they come last.
             let most = [State::Discarded, State::Synced, State::Pending, State::Blocked, State::Failed];
+            // Several lots may have had the same.
+            group.members.marks.sort_unstable();
+            group.members.marks.dedup();
             group.state = most.into_iter().max_by_key(count).unwrap_or(group.state);
         }
         groups.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.id.cmp(&b.id)));

@@ -62,7 +62,7 @@ async fn key_values(
     let source = if shape.migrated { "coalesce(e.pk ->> c.name, p.data ->> c.name)" } else { "p.data ->> c.name" };
     for place in shape.places() {
         let mut statement = Statement::new(&format!("select {source}"));
-        statement.push(place.from()).push(" cross join unnest(");
+        statement.push(&place.from()).push(" cross join unnest(");
         statement.bind(Value::Texts(columns.iter().map(|c| c.name.clone()).collect()));
         statement.push(") with ordinality c(name, n) where p.id = ").bind(Value::Id(id)).push(" order by c.n");
         let rows = rows(replica, Side::Replica, &statement).await?;

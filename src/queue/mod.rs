@@ -9,6 +9,7 @@ pub mod entry;
 pub mod filter;
 pub mod groups;
 pub mod images;
+mod lots;
 pub mod mask;
 pub mod page;
 pub mod shape;

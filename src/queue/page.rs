@@ -2,6 +2,7 @@
 
 pub use super::entry::Key;
 use super::filter::{Filter, FilterError};
+use super::lots::Lot;
 use super::sql::{Statement, Value};
 use super::{Entry, Shape, State};
 
@@ -131,6 +132,11 @@ impl Scope {
         }
         Ok(sources)
     }
+    /// Whether a page from this anchor is read against the order of its indexes: what the list calls after is before there when the
+    /// last comes first.
+    pub(super) fn reads_backwards(&self, anchor: &Anchor) -> bool {
+        matches!(anchor, Anchor::Before(_) | Anchor::Last) != self.sort.descending
+    }
     /// Whether it reaches into the archive.
     pub fn is_archived(&self, shape: &Shape) -> bool {
         self.sources(shape).is_ok_and(|sources| sources.iter().any(|source| source.discarded))
@@ -144,9 +150,13 @@ impl Scope {
         self.filter.is_everything() && self.members.is_none()
     }
 
+    /// The condition of the states.
+    pub(super) fn in_states(&self, shape: &Shape) -> String {
+        self.states().map_or_else(|| "true".to_owned(), |states| shape.in_states(states))
+    }
     /// Adds the condition (without `where`).
     pub fn condition(&self, shape: &Shape, out: &mut Statement) -> Result<(), FilterError> {
-        out.push(&self.states().map_or_else(|| "true".to_owned(), |states| shape.in_states(states)));
+        out.push(&self.in_states(shape));
         if !self.filter.is_everything() {
             out.push(" and ");
             self.filter.condition(shape, out)?;
@@ -184,12 +194,13 @@ fn columns(shape: &Shape, order: &[(&str, &str)]) -> String {
         "null::text as discarded_at, null::bigint as discarded_age_s, null::text as discarded_by, null::text as discarded_why"
     };
     format!(
-        "select p.id, array[{}] as key, p.table_name::text, p.operation::text, {} as state, {engine}, \
+        "select {} as id, array[{}] as key, p.table_name::text, p.operation::text, {} as state, {engine}, \
          {verdict} as verdict, {sqlstate} as sqlstate, left({object}, 200) as object, {} as live, left({}, 120) as row_key, p.created_at::text, \
          case when isfinite(p.created_at) then (extract(epoch from p.created_at) * 1000)::bigint end as created_ms, \
          case when isfinite(p.created_at) then extract(epoch from now() - p.created_at)::bigint end as age_s, \
          p.synced_at::text, {}::int as attempts, left({}, {ERROR}) as error, pg_column_size(p.data) as bytes, \
          case when pg_column_size(p.data) <= {BIG} then left(p.data::text, {PREVIEW}) end as preview, {discarded}",
+        shape.place_id(),
         key.join(", "),
         shape.state(),
         shape.live(),
@@ -205,53 +216,53 @@ struct Part {
     bound: Option<(&'static str, Key)>,
 }
 
-/// Writes the statement of a page of at most `limit` rows. The rows come in reading order from the anchor, that is
-/// backwards for [`Anchor::Before`] and [`Anchor::Last`].
-pub fn statement(shape: &Shape, scope: &Scope, anchor: &Anchor, limit: i64) -> Result<Statement, FilterError> {
+/// Writes the statement of a page of at most `limit` rows of a source, and of a lot of it where one is given. The rows come in reading
+/// order from the anchor, that is backwards for [`Anchor::Before`] and [`Anchor::Last`].
+///
+/// The places are found first, in the narrowest table that has what is asked for; only what is shown is read in full.
+pub(super) fn statement(
+    source: &Shape,
+    scope: &Scope,
+    anchor: &Anchor,
+    lot: Option<Lot>,
+    limit: i64,
+) -> Result<Statement, FilterError> {
     let open_only = scope.open_only();
-    // What the list calls after is before in the index when the last comes first.
-    let backwards = matches!(anchor, Anchor::Before(_) | Anchor::Last) != scope.sort.descending;
-    let mut pieces = Vec::new();
-    for source in scope.sources(shape)? {
-        let order = source.order(scope.sort.by, open_only);
-        let timed = order[0].0 == "p.created_at";
-        pieces.extend(
-            parts(anchor, timed, backwards).into_iter().map(|part| (source.clone(), order.clone(), timed, part)),
-        );
-    }
-    let several = pieces.len() > 1;
-    let places: Vec<String> = (0..pieces[0].1.len()).map(|n| format!("place_{n}")).collect();
-    let mut out = Statement::new(if several { "select * from ((" } else { "" });
-    for (n, (source, order, timed, part)) in pieces.iter().enumerate() {
-        if n > 0 {
-            out.push(") union all (");
+    let order = source.order(scope.sort.by, open_only);
+    let names = |order: &[(&'static str, &str)]| order.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    let backwards = scope.reads_backwards(anchor);
+    let timed = order[0].0 == "p.created_at";
+    let mut out = Statement::new(&columns(source, &order));
+    out.push(" from (");
+    for (n, part) in parts(anchor, timed, backwards).iter().enumerate() {
+        out.push(if n > 0 { ") union all (" } else { "(" }).push("select ").push(source.place()).push(" as place");
+        // States alone stand in one table, and in its indexes.
+        if scope.is_plain() && !source.discarded {
+            out.push(" from ").push(source.places_table());
+        } else {
+            out.push(&source.from());
         }
-        out.push(&columns(source, order));
-        if several {
-            for ((name, _), place) in order.iter().zip(&places) {
-                out.push(&format!(", {name} as {place}"));
-            }
-        }
-        out.push(source.from()).push(" where ");
+        out.push(" where ");
         scope.condition(source, &mut out)?;
-        if *timed {
+        if timed {
             out.push(if part.timeless { " and p.created_at is null" } else { " and p.created_at is not null" });
         }
+        if let Some(lot) = lot {
+            lot.condition(&mut out);
+        }
         if let Anchor::Share(share) = anchor {
-            push_share(&mut out, source, order, *share, open_only);
+            push_share(&mut out, source, &order, *share, open_only);
         }
         if let Some((sign, key)) = &part.bound {
-            push_bound(&mut out, order, sign, key, part.timeless);
+            push_bound(&mut out, &order, sign, key, part.timeless);
         }
         out.push(" order by ");
-        push_order(&mut out, order.iter().map(|(name, _)| *name), backwards);
+        push_order(&mut out, &names(&order), backwards);
         out.push(" limit ").bind(Value::Int(limit));
     }
-    if several {
-        out.push(")) pieces order by ");
-        push_order(&mut out, places.iter().map(String::as_str), backwards);
-        out.push(" limit ").bind(Value::Int(limit));
-    }
+    out.push(")) c").push(&source.of_chosen()).push(" order by ");
+    push_order(&mut out, &names(&order), backwards);
+    out.push(" limit ").bind(Value::Int(limit));
     Ok(out)
 }
 
@@ -285,8 +296,8 @@ fn parts(anchor: &Anchor, timed: bool, backwards: bool) -> Vec<Part> {
     }
 }
 
-fn push_order<'a>(out: &mut Statement, names: impl Iterator<Item = &'a str>, backwards: bool) {
-    for (n, name) in names.enumerate() {
+fn push_order(out: &mut Statement, names: &[&str], backwards: bool) {
+    for (n, name) in names.iter().enumerate() {
         out.push(if n > 0 { ", " } else { "" }).push(name).push(if backwards { " desc" } else { "" });
     }
 }

@@ -50,9 +50,9 @@ from (select to_regclass('public.pending_sync') as p,
 left join pg_class c on c.oid = r.p
 left join pg_class e on e.oid = r.e";
 
-/// The archive with the columns of `pending_sync` (`p`) and of `robbie_sync.entry` (`e`). Plain expressions, so that only what a
-/// statement needs is looked at.
-const ARCHIVE: &str = " from robbie_sync.archive a
+/// Beside the archive (`a`): the columns of `pending_sync` (`p`) and of `robbie_sync.entry` (`e`). Plain expressions, so that only
+/// what a statement needs is looked at.
+const ARCHIVED: &str = "
 cross join lateral (select a.entry_id as id, a.pending_row ->> 'table_name' as table_name, a.pending_row ->> 'operation' as operation,
     a.data_text::jsonb as data, (a.pending_row ->> 'created_at')::timestamptz as created_at, null::timestamptz as synced_at,
     a.pending_row ->> 'error' as error) p
@@ -114,14 +114,42 @@ impl Shape {
     }
 
     /// The tables to read from.
-    pub fn from(&self) -> &'static str {
-        if self.discarded {
-            ARCHIVE
-        } else if self.migrated {
-            " from robbie_sync.entry e join public.pending_sync p on p.id = e.entry_id"
-        } else {
-            " from public.pending_sync p"
+    pub fn from(&self) -> String {
+        format!(" from {}{}", self.places_table(), self.beside())
+    }
+    /// The table that holds the order, with its name in statements.
+    pub fn places_table(&self) -> &'static str {
+        match (self.discarded, self.migrated) {
+            (true, _) => "robbie_sync.archive a",
+            (_, true) => "robbie_sync.entry e",
+            (_, false) => "public.pending_sync p",
         }
+    }
+    /// What tells an entry in that table apart, and stands in the index of the order.
+    pub fn place(&self) -> &'static str {
+        match (self.discarded, self.migrated) {
+            (true, _) => "a.entry_id",
+            (_, true) => "e.seq",
+            (_, false) => "p.id",
+        }
+    }
+    /// The entry's id in that table.
+    pub fn place_id(&self) -> &'static str {
+        if self.migrated && !self.discarded { "e.entry_id" } else { self.place() }
+    }
+    /// What is read beside that table.
+    fn beside(&self) -> &'static str {
+        match (self.discarded, self.migrated) {
+            (true, _) => ARCHIVED,
+            (_, true) => " join public.pending_sync p on p.id = e.entry_id",
+            (_, false) => "",
+        }
+    }
+    /// The tables once more, for the places that `c` holds. An entry that `pending_sync` lost comes without a row of it.
+    pub fn of_chosen(&self) -> String {
+        let beside =
+            if self.migrated && !self.discarded { format!(" left{}", self.beside()) } else { self.beside().to_owned() };
+        format!(" join {} on {} = c.place{beside}", self.places_table(), self.place())
     }
     /// The stored error.
     pub fn error(&self) -> &'static str {
@@ -229,6 +257,13 @@ impl Shape {
             }
             // No index holds that order, and sorting a million rows for a page is refused: by id, and it is said.
             SortBy::Time => vec![tie],
+            // The table that holds the order holds these too: no other is asked for them.
+            SortBy::Table if self.migrated && !self.discarded => {
+                vec![("e.tbl collate \"C\"", "text collate \"C\""), tie]
+            }
+            SortBy::Operation if self.migrated && !self.discarded => {
+                vec![("e.op collate \"C\"", "text collate \"C\""), tie]
+            }
             SortBy::Table => vec![("p.table_name collate \"C\"", "text collate \"C\""), tie],
             SortBy::Operation => vec![("p.operation collate \"C\"", "text collate \"C\""), tie],
             SortBy::State if self.discarded => vec![("'discarded' collate \"C\"", "text collate \"C\""), tie],

@@ -18,6 +18,8 @@ pub enum Value {
     Id(Uuid),
     /// `text[]`.
     Texts(Vec<String>),
+    /// `int8[]`.
+    Ints(Vec<i64>),
     /// `uuid[]`.
     Ids(Vec<Uuid>),
 }
@@ -31,6 +33,7 @@ impl Value {
             Self::Float(v) => (v, Type::FLOAT8),
             Self::Id(v) => (v, Type::UUID),
             Self::Texts(v) => (v, Type::TEXT_ARRAY),
+            Self::Ints(v) => (v, Type::INT8_ARRAY),
             Self::Ids(v) => (v, Type::UUID_ARRAY),
         }
     }

@@ -1,5 +1,6 @@
 //! The queue's reads: one statement each, bounded, and none of them counts a big table on the way to a page.
 
+use super::lots::{self, Lot, in_reading_order, lots};
 use super::page::{self, Anchor, Page, Scope, SortBy};
 use super::sql::{Statement, Value};
 use super::{Entry, Shape};
@@ -7,8 +8,6 @@ use crate::postgres::{Fault, Kind, Side};
 use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
-/// How many entries a list may be sorted by something that no index holds.
-pub const SORT_BOUND: i64 = 50_000;
 /// Up to how many rows a total is counted rather than estimated.
 const COUNT_BOUND: i64 = 100_000;
 
@@ -26,47 +25,50 @@ fn refused(error: &super::filter::FilterError) -> Fault {
 
 /// Reads one page, in the order of the list whichever way it was read.
 pub async fn page(client: &Client, shape: &Shape, scope: &Scope, anchor: &Anchor, limit: u16) -> Result<Page, Fault> {
-    if scope.sort.by != SortBy::Time {
-        sortable(client, shape, scope).await?;
+    let limit = usize::from(limit);
+    let backwards = scope.reads_backwards(anchor);
+    let mut more = false;
+    let mut entries: Vec<Entry> = Vec::new();
+    for source in scope.sources(shape).map_err(|e| refused(&e))? {
+        let mut of_source = 0;
+        let lots = lots(client, &source, scope).await?;
+        for lot in in_reading_order(lots, scope, anchor) {
+            // One more than asked for says whether there are more.
+            let statement = page::statement(&source, scope, anchor, lot, limit as i64 + 1).map_err(|e| refused(&e))?;
+            let rows = rows(client, &statement).await?;
+            more |= rows.len() > limit;
+            entries.extend(rows.iter().filter_map(Entry::from_row));
+            of_source += rows.len();
+            if scope.sort.by == SortBy::Time && of_source > limit {
+                break;
+            }
+        }
     }
-    // One more than asked for says whether there are more.
-    let statement = page::statement(shape, scope, anchor, i64::from(limit) + 1).map_err(|e| refused(&e))?;
-    let mut entries: Vec<Entry> = rows(client, &statement).await?.iter().map(Entry::from_row).collect();
-    let more = entries.len() > usize::from(limit);
-    entries.truncate(usize::from(limit));
+    let kinds = shape.order(scope.sort.by, scope.open_only()).iter().map(|(_, kind)| *kind).collect::<Vec<_>>();
+    if shape.migrated {
+        entries.sort_by(|one, other| {
+            let order = lots::compare(&one.key, &other.key, &kinds);
+            if backwards { order.reverse() } else { order }
+        });
+    }
+    more |= entries.len() > limit;
+    entries.truncate(limit);
     if matches!(anchor, Anchor::Before(_) | Anchor::Last) {
         entries.reverse();
     }
     Ok(Page { entries, more })
 }
 
-async fn sortable(client: &Client, shape: &Shape, scope: &Scope) -> Result<(), Fault> {
-    let found = count_up_to(client, shape, scope, SORT_BOUND + 1).await?;
-    if found <= SORT_BOUND {
-        return Ok(());
-    }
-    let by = scope.sort.by.name();
-    Err(Fault::new(
-        Kind::Settings,
-        format!(
-            "no index holds the order by {by}, and more than {SORT_BOUND} entries match: too many to sort for a page"
-        ),
-    )
-    .on(Side::Replica)
-    .remedy("filter to fewer entries, or sort by time"))
-}
-
 /// Counts what matches, but no further than `bound`.
 pub async fn count_up_to(client: &Client, shape: &Shape, scope: &Scope, bound: i64) -> Result<i64, Fault> {
     let mut found = 0;
     for source in scope.sources(shape).map_err(|e| refused(&e))? {
-        let mut statement = Statement::new("select count(*) from (select 1");
-        // States alone stand in one table, and in its indexes.
-        let states_only = source.migrated && !source.discarded && scope.is_plain();
-        statement.push(if states_only { " from robbie_sync.entry e" } else { source.from() }).push(" where ");
-        scope.condition(&source, &mut statement).map_err(|e| refused(&e))?;
-        statement.push(" limit ").bind(Value::Int(bound - found)).push(") bounded");
-        found += rows(client, &statement).await?.first().map_or(0, |row| row.get::<_, i64>(0));
+        for lot in lots(client, &source, scope).await? {
+            let mut statement = Statement::new("select count(*) from (select 1");
+            push_matching(&mut statement, &source, scope, lot)?;
+            statement.push(" limit ").bind(Value::Int(bound - found)).push(") bounded");
+            found += rows(client, &statement).await?.first().map_or(0, |row| row.get::<_, i64>(0));
+        }
     }
     Ok(found)
 }
@@ -80,17 +82,34 @@ pub async fn count(client: &Client, shape: &Shape, scope: &Scope) -> Result<i64,
 pub async fn ids(client: &Client, shape: &Shape, scope: &Scope) -> Result<Vec<Uuid>, Fault> {
     let mut ids = Vec::new();
     for source in scope.sources(shape).map_err(|e| refused(&e))? {
-        let mut statement = Statement::new("select p.id");
-        statement.push(source.from()).push(" where ");
-        scope.condition(&source, &mut statement).map_err(|e| refused(&e))?;
-        statement.push(if source.migrated { " order by e.seq" } else { " order by p.created_at, p.id" });
-        ids.extend(rows(client, &statement).await?.iter().map(|row| row.get::<_, Uuid>(0)));
+        for lot in lots(client, &source, scope).await? {
+            let mut statement = Statement::new("select ");
+            statement.push(source.place_id());
+            push_matching(&mut statement, &source, scope, lot)?;
+            statement.push(if source.migrated { " order by e.seq" } else { " order by p.created_at, p.id" });
+            ids.extend(rows(client, &statement).await?.iter().map(|row| row.get::<_, Uuid>(0)));
+        }
     }
     Ok(ids)
 }
 
+fn push_matching(out: &mut Statement, source: &Shape, scope: &Scope, lot: Option<Lot>) -> Result<(), Fault> {
+    // States alone stand in one table, and in its indexes.
+    if scope.is_plain() && !source.discarded {
+        out.push(" from ").push(source.places_table());
+    } else {
+        out.push(&source.from());
+    }
+    out.push(" where ");
+    scope.condition(source, out).map_err(|e| refused(&e))?;
+    if let Some(lot) = lot {
+        lot.condition(out);
+    }
+    Ok(())
+}
+
 /// How many entries there are, and how that is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Total {
     /// The number.
     pub entries: i64,
@@ -98,38 +117,39 @@ pub struct Total {
     pub exact: bool,
 }
 
-/// How many entries the queue has: counted while that is cheap, else estimated.
-pub async fn total(client: &Client) -> Result<Total, Fault> {
-    let statement = "select case when reltuples >= 100000 then reltuples::bigint end,
-        case when reltuples < 100000 then (select count(*) from (select 1 from public.pending_sync limit $1) few) end
-        from pg_class where oid = 'public.pending_sync'::regclass";
-    let mut statement = Statement::new(statement);
-    statement.values.push(Value::Int(COUNT_BOUND));
-    let rows = rows(client, &statement).await?;
-    let Some(row) = rows.first() else { return Ok(Total { entries: 0, exact: true }) };
-    let (estimated, counted): (Option<i64>, Option<i64>) = (row.get(0), row.get(1));
-    Ok(match (estimated, counted) {
-        (Some(entries), _) => Total { entries, exact: false },
-        (None, counted) => {
-            let entries = counted.unwrap_or(0);
-            Total { entries, exact: entries < COUNT_BOUND }
-        }
-    })
-}
-
 /// What changes when the queue changes: PostgreSQL's own counters of writes to its tables. Costs no look at a row.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Pulse(Vec<i64>);
 
-/// Feels the pulse: equal to the last one means that nothing was written since (up to a second late).
-pub async fn pulse(client: &Client) -> Result<Pulse, Fault> {
-    let statement = Statement::new(
-        "select coalesce(sum(n_tup_ins), 0)::bigint, coalesce(sum(n_tup_upd), 0)::bigint, \
-         coalesce(sum(n_tup_del), 0)::bigint from pg_stat_user_tables \
-         where schemaname = 'public' and relname = 'pending_sync' or schemaname = 'robbie_sync' and relname in ('entry', 'archive')",
+/// Feels the pulse, which is up to a second late, and where it is not `last` says how many entries the queue has: counted while that is
+/// cheap, else estimated. `None`: nothing was written since.
+pub async fn news(client: &Client, last: Option<&Pulse>) -> Result<Option<(Pulse, Total)>, Fault> {
+    let mut statement = Statement::new(
+        "with felt as materialized (
+           select array[coalesce(sum(n_tup_ins), 0), coalesce(sum(n_tup_upd), 0), coalesce(sum(n_tup_del), 0)]::bigint[] as pulse
+           from pg_stat_user_tables
+           where schemaname = 'public' and relname = 'pending_sync' or schemaname = 'robbie_sync' and relname in ('entry', 'archive'))
+         select pulse, reltuples::bigint, case when reltuples < ",
     );
+    statement
+        .bind(Value::Int(COUNT_BOUND))
+        .push(" then (select count(*) from (select 1 from public.pending_sync limit ");
+    statement
+        .bind(Value::Int(COUNT_BOUND))
+        .push(") few) end from felt, pg_class where oid = 'public.pending_sync'::regclass");
+    statement.push(" and pulse <> ").bind(Value::Ints(last.map(|pulse| pulse.0.clone()).unwrap_or_default()));
     let rows = rows(client, &statement).await?;
-    Ok(Pulse(rows.first().map(|row| (0..3).map(|n| row.get(n)).collect()).unwrap_or_default()))
+    Ok(rows.first().map(|row| {
+        let (estimated, counted): (i64, Option<i64>) = (row.get(1), row.get(2));
+        let entries = counted.unwrap_or(estimated);
+        let total = Total { entries, exact: counted.is_some_and(|counted| counted < COUNT_BOUND) };
+        (Pulse(row.get(0)), total)
+    }))
+}
+
+/// How many entries the queue has.
+pub async fn total(client: &Client) -> Result<Total, Fault> {
+    Ok(news(client, None).await?.map_or(Total { entries: 0, exact: true }, |(_, total)| total))
 }
 
 /// How old the oldest open entry is, in seconds; `None` with nothing open.

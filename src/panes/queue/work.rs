@@ -123,11 +123,10 @@ async fn open(
 ) -> Result<Message, Fault> {
     let client = replica.session().await?;
     let shape = Shape::read(&client).await?;
-    let (page, total, pulse) = tokio::try_join!(
-        store::page(&client, &shape, scope, &anchor, PAGE),
-        store::total(&client),
-        store::pulse(&client),
-    )?;
+    // Sent first: what is written between counts as news.
+    let (news, page) =
+        tokio::try_join!(store::news(&client, None), store::page(&client, &shape, scope, &anchor, PAGE))?;
+    let (pulse, total) = news.unwrap_or_default();
     let opened = |groups| Message::Opened { question, shape: shape.clone(), anchor, page, total, pulse, groups };
     let began = tokio::time::Instant::now();
     let all = Scope::default();
@@ -158,11 +157,8 @@ async fn refresh(
     last: Option<Pulse>,
 ) -> Result<Option<(Page, Total, Pulse)>, Fault> {
     let client = replica.session().await?;
-    let pulse = store::pulse(&client).await?;
-    if last.as_ref() == Some(&pulse) {
-        return Ok(None);
-    }
-    let (page, total) = tokio::try_join!(store::page(&client, shape, scope, anchor, AROUND), store::total(&client))?;
+    let Some((pulse, total)) = store::news(&client, last.as_ref()).await? else { return Ok(None) };
+    let page = store::page(&client, shape, scope, anchor, AROUND).await?;
     Ok(Some((page, total, pulse)))
 }
 

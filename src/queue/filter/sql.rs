@@ -48,14 +48,15 @@ fn joined(parts: &[Filter], between: &str, none: &str, shape: &Shape, out: &mut 
 fn condition(test: &Test, column: usize, shape: &Shape, out: &mut Statement) -> Result<(), FilterError> {
     match test {
         Test::Word(word) => {
-            let pattern = containing(word);
-            let mut columns = vec!["p.table_name", "p.operation", shape.error(), shape.key(), "p.id::text"];
+            let mut columns = vec!["p.table_name", "p.operation", shape.error(), shape.key()];
             if shape.discarded {
                 columns.extend(["a.actor", "a.reason"]);
             }
-            for (n, name) in columns.into_iter().enumerate() {
-                out.push(if n > 0 { " OR " } else { "" }).push(name).push(" ILIKE ").text_value(pattern.clone());
+            if word.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, '-' | '*')) {
+                columns.push("p.id::text");
             }
+            // In one text, for comparing without regard to case begins with writing it anew.
+            out.push(&format!("concat_ws(chr(31), {}) ILIKE ", columns.join(", "))).text_value(containing(word));
         }
         Test::Text(field, values) => text(*field, values, column, shape, out)?,
         Test::State(states) => {
