@@ -41,6 +41,14 @@ const UNKNOWN: &str =
 /// Of the entries `$1`, those that did not take effect as far as the ledger says: what was undone may be due again.
 const NOT_DONE: &str = "SELECT e FROM unnest($1::uuid[]) e WHERE NOT EXISTS (SELECT 1 FROM robbie_sync.applied a WHERE a.entry_id = e AND a.outcome <> 'undone')";
 
+/// What the queue holds back.
+const HELD: &str = "
+    SELECT e.entry_id, e.seq FROM robbie_sync.entry e
+    WHERE e.seq > $1 AND e.state IN ('retry', 'quarantined', 'blocked') ORDER BY e.seq LIMIT $2";
+
+/// Of the entries `$1`, those whose effect the ledger has.
+const DONE: &str = "SELECT a.entry_id FROM robbie_sync.applied a WHERE a.entry_id = ANY ($1) AND a.outcome <> 'undone'";
+
 /// Of the open entries `$1` with the places `$2`: those that the replica `$3` had settled, says its acknowledgement, and
 /// whose place no other entry took since it forgot them.
 const DOUBTFUL: &str = "
@@ -93,6 +101,21 @@ pub async fn has_another_life(master: &Client, replica: &Client, node: Uuid) -> 
         }
     }
     Ok(false)
+}
+
+/// Entries that the queue holds back and that have an effect in the ledger, whatever their payload says by now.
+pub async fn held_though_done(master: &Client, replica: &Client) -> Result<Vec<Uuid>, Fault> {
+    let mut done = Vec::new();
+    let ledger =
+        master.query_one("SELECT to_regclass('robbie_sync.applied') IS NOT NULL", &[]).await.map_err(on_master)?;
+    if !ledger.get::<_, bool>(0) {
+        return Ok(done);
+    }
+    let mut entries = Chunks::of(replica, HELD);
+    while let Some((ids, _)) = entries.next().await? {
+        done.extend(master.query(DONE, &[&ids]).await.map_err(on_master)?.iter().map(|r| r.get::<_, Uuid>(0)));
+    }
+    Ok(done)
 }
 
 /// What turned out.

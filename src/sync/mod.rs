@@ -48,6 +48,7 @@ mod preview;
 mod prune;
 mod pull;
 mod push;
+mod reconcile;
 mod remedy;
 mod replay;
 pub mod report;

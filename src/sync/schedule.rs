@@ -7,6 +7,7 @@ use super::ear::{Ear, Heard};
 use super::load::Watcher;
 use super::lock::{Asked, EngineLock};
 use super::pace::{Next, PATIENCE, Pace};
+use super::reconcile::reconcile;
 use super::report::{CycleOptions, CycleReport, EngineStatus, KEEP};
 use super::watchdog;
 use crate::postgres::{Fault, Kind, Pair, Side};
@@ -167,6 +168,8 @@ impl Engine {
         let mut ears = [Ear::new(&["robbie_queue", "robbie_wake"]), Ear::new(&["robbie_changes"])];
         let mut pace = Pace::new(self.options.interval, Instant::now());
         let mut next = Next::Thorough;
+        // What an earlier process did and did not note; asked once, when a cycle has shown that both sides are who they were.
+        let mut reconciled = !self.options.push;
         while !self.stop.is_cancelled() {
             if next == Next::Look {
                 let look = worker.look(&self.cycle_options(false)).await;
@@ -182,6 +185,9 @@ impl Engine {
                 pace.begins(Instant::now());
                 let (well, moved) = self.cycle(&mut worker, next == Next::Thorough).await;
                 ears[1].own = worker.master_pid();
+                if well && !reconciled {
+                    reconciled = Box::pin(reconcile(&self.pair, "engine")).await.is_ok();
+                }
                 pace.ended(Instant::now(), well, moved);
             }
             let Some(due) = self.wait(lock, &mut ears, &mut pace).await else { return };

@@ -3,6 +3,7 @@
 mod codes;
 pub(crate) mod commands;
 mod discard;
+mod dry;
 mod edit;
 mod excuses;
 mod families;
@@ -11,6 +12,7 @@ mod frozen;
 mod hostile;
 mod jobs;
 mod reasons;
+mod reconcile;
 mod remedies;
 mod starvation;
 mod undo;

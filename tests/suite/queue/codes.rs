@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::sync::fixture::{Fixture, count};
+use robbie_console::embedded::{self, Cluster, Options};
 use robbie_console::postgres::Fault;
 use robbie_console::queue::diagnosis::{CODES, Diagnosis, Fix};
 
@@ -198,6 +199,10 @@ async fn what_sessions_meet_is_told_and_blames_no_entry() {
     f.cycle().await;
     assert_eq!(f.note(pushed).await, "applied insert");
 
+    // A device that is full.
+    let full = "copy (select repeat('x', 1000000)) to '/dev/full'";
+    is_told(&root.batch_execute(full).await.unwrap_err(), "53100", None, Fix::Server);
+
     // Rights, and a server that only reads.
     f.master.batch_execute("revoke all on t from public, current_user").await.unwrap();
     is_told(&f.master.batch_execute("insert into t values (3)").await.unwrap_err(), "42501", Some("t"), Fix::Grant);
@@ -245,12 +250,36 @@ async fn what_sessions_meet_is_told_and_blames_no_entry() {
     told_of(&code, &causes, None, Fix::Wait);
 }
 
-/// The codes above and the ones whose cause would harm the suite's servers, which other tests of the suite make: 53100 a full disk
-/// (torture/disk.rs), 57P03 a server that starts (embedded): here by the words that PostgreSQL has for them.
+/// A server that is being shut down lets its sessions end, and takes no new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_no_one_in_is_told_and_blames_no_entry() {
+    let folder = support::folder();
+    let home = support::home_in(folder.path());
+    let options = Options { fsync: false, watchdog: Some(support::robbie().into()), ..Options::default() };
+    let servers = embedded::start(home, options, Arc::new(embedded::progress::silent)).await.unwrap();
+    let f = Fixture::with(support::pair_on(&servers).await).await;
+    let entry = f.conversation(Uuid::new_v4(), "waits").await;
+    let server = Cluster::of(servers.home(), Side::Master).running().unwrap().pid;
+    let ended = std::process::Command::new("kill").args(["-TERM", &server.to_string()]).status().unwrap();
+    assert!(ended.success());
+    let since = std::time::Instant::now();
+    let refused = loop {
+        match f.test.master.config.connect(tokio_postgres::NoTls).await {
+            Ok(_) => assert!(since.elapsed() < std::time::Duration::from_secs(20), "it still takes sessions"),
+            Err(refused) => break refused,
+        }
+    };
+    is_told(&refused, "57P03", None, Fix::Wait);
+    let fault = Fault::from_postgres(refused, Side::Master);
+    assert!(fault.remedy.is_some(), "{fault:?}");
+    let report = robbie_console::sync::cycle(&f.pair, robbie_console::sync::CycleOptions::default()).await;
+    let said = report.map_or_else(|fault| fault.told(), |report| report.faults.join("; "));
+    assert!(said.contains("[57P03]"), "{said}");
+    assert_eq!(f.note(entry).await, "ready");
+}
+
 #[test]
 fn no_listed_code_is_left_out() {
-    told_of("53100", "could not extend file \"base/1/2\": No space left on device", None, Fix::Server);
-    told_of("57P03", "the database system is starting up", None, Fix::Wait);
     let sessions =
         ["25006", "28P01", "3D000", "40001", "40P01", "42501", "53100", "53300", "55P03", "57P01", "57P03", "08"];
     let listed = [
