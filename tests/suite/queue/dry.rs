@@ -17,9 +17,8 @@ async fn versions(client: &Client) -> BTreeMap<String, String> {
         .unwrap();
     let mut found = BTreeMap::new();
     for table in tables.iter().map(|row| row.get::<_, String>(0)) {
-        let all = format!(
-            "select md5(string_agg(concat_ws(' ', t.xmin, t.ctid, t.*), '' order by t.ctid)) from {table} t"
-        );
+        let all =
+            format!("select md5(string_agg(concat_ws(' ', t.xmin, t.ctid, t.*), '' order by t.ctid)) from {table} t");
         let all = text(client, &all).await;
         found.insert(table, all);
     }
