@@ -213,7 +213,7 @@ pub async fn archived(replica: &Client, after: Option<Uuid>, limit: i64) -> Resu
 }
 
 /// What the queue and the ledger say of entries: `Discarded` for those that can be.
-pub(super) async fn look(s: &Sessions, ids: &[Uuid]) -> Result<HashMap<Uuid, Put>, Fault> {
+async fn look(s: &Sessions, ids: &[Uuid]) -> Result<HashMap<Uuid, Put>, Fault> {
     let mut found: HashMap<Uuid, Put> =
         ids.iter().map(|id| (*id, Put::new(*id, Fate::Missing, "the queue has no entry with this id", ""))).collect();
     for chunk in ids.chunks(CHUNK) {

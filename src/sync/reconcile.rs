@@ -20,8 +20,8 @@ pub async fn reconcile(pair: &Pair, actor: &str) -> Result<usize, Fault> {
     }
     // Frozen before their payloads are compared: one that is edited now is not what the ledger has, and has drifted.
     let mut frozen = freeze::freeze(pair, &known, false).await?;
-    let found = discard::look(&sessions, &known).await?;
-    let done: HashSet<Uuid> = known.into_iter().filter(|id| found[id].fate == Fate::TookEffect).collect();
+    let found = discard::preview(pair, &known).await?;
+    let done: HashSet<Uuid> = found.iter().filter(|put| put.fate == Fate::TookEffect).map(|put| put.id).collect();
     frozen.entries.retain(|entry| done.contains(&entry.id));
     if frozen.entries.is_empty() {
         return Ok(0);
