@@ -23,6 +23,9 @@ const PUSH: &str =
 /// A dry run disturbs nobody for longer than this.
 const DRY_LIMITS: &str = "SET LOCAL lock_timeout = '500ms'; SET LOCAL statement_timeout = '5s'";
 
+/// The digest by which an entry `p` of the queue that was edited is told from what it was.
+pub const DIGEST: &str = "md5(concat_ws(chr(31), p.table_name, p.operation, p.data::text))";
+
 /// An entry as it is sent.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -145,16 +148,11 @@ fn unheard(
 ) -> Answer {
     Answer {
         outcome: EntryOutcome {
-            id: entry.id,
-            verdict,
-            outcome,
             sqlstate: sqlstate.map(ToOwned::to_owned),
             message: Some(message),
-            detail: None,
             object: Some(object.to_owned()),
             remedy: remedy::of(verdict, outcome, sqlstate, Some(object)),
-            before: None,
-            after: None,
+            ..EntryOutcome::bare(entry.id, verdict, outcome)
         },
         blocked_on: None,
         blocked_by: None,
@@ -196,21 +194,9 @@ pub fn entry(row: &Row) -> Entry {
     }
 }
 
-/// Applies entries on the master in one transaction, in the order of the plan; `keep` says whether it stays, and `images`
-/// whether the answers have the rows before and after.
+/// Applies entries on the master in one transaction, parents first by the [`depths`] of their tables; `keep` says whether it
+/// stays, and `images` whether the answers have the rows before and after. Three round trips.
 pub async fn apply(
-    master: &mut Client,
-    entries: &[Entry],
-    sender: &Sender,
-    keep: bool,
-    images: bool,
-) -> Result<Vec<Answer>, Fault> {
-    let depth = depths(master, entries).await?;
-    apply_in_order(master, entries, &depth, sender, keep, images).await
-}
-
-/// As [`apply`], where it is known how far the tables are from those that point at nothing ([`depths`]). Three round trips.
-pub async fn apply_in_order(
     master: &mut Client,
     entries: &[Entry],
     depth: &HashMap<String, i64>,
@@ -223,8 +209,12 @@ pub async fn apply_in_order(
     let mut planned: Vec<&Entry> = plan::order(&steps, depth).into_iter().map(|i| &entries[i]).collect();
     let transaction = master.transaction().await.map_err(on_master)?;
     reach!("apply.before");
-    let moved =
-        if sender.frozen.is_empty() { vec![] } else { take_out_moved(&transaction, &mut planned, sender).await? };
+    let limits = if keep { LIMITS } else { DRY_LIMITS };
+    let moved = if sender.frozen.is_empty() {
+        vec![]
+    } else {
+        take_out_moved(&transaction, limits, &mut planned, sender).await?
+    };
     let ids: Vec<Uuid> = planned.iter().map(|e| e.id).collect();
     let seqs: Vec<i64> = planned.iter().map(|e| e.seq).collect();
     let tables: Vec<&str> = planned.iter().map(|e| e.table.as_str()).collect();
@@ -236,7 +226,7 @@ pub async fn apply_in_order(
     let waits: Vec<Option<Uuid>> = planned.iter().map(|e| e.waits).collect();
 
     // Sent together: where the limits are refused the rest is too.
-    let limits = transaction.batch_execute(if keep { LIMITS } else { DRY_LIMITS });
+    let limits = transaction.batch_execute(limits);
     let parameters: [(&(dyn ToSql + Sync), Type); 19] = [
         (&sender.node, Type::UUID),
         (&sender.name, Type::TEXT),
@@ -286,10 +276,11 @@ pub async fn apply_in_order(
 /// the others are locked until the transaction ends.
 async fn take_out_moved(
     transaction: &Transaction<'_>,
+    limits: &str,
     planned: &mut Vec<&Entry>,
     sender: &Sender,
 ) -> Result<Vec<Answer>, Fault> {
-    transaction.batch_execute(LIMITS).await.map_err(on_master)?;
+    transaction.batch_execute(limits).await.map_err(on_master)?;
     let asked: Vec<&Entry> = planned.iter().copied().filter(|e| sender.frozen.contains_key(&e.id)).collect();
     let ids: Vec<Uuid> = asked.iter().map(|e| e.id).collect();
     let tables: Vec<&str> = asked.iter().map(|e| e.table.as_str()).collect();
@@ -340,9 +331,6 @@ fn answer(row: &Row) -> Result<Answer, Fault> {
     let remedy = remedy::of(verdict, outcome, sqlstate.as_deref(), object.as_deref());
     Ok(Answer {
         outcome: EntryOutcome {
-            id: row.get(0),
-            verdict,
-            outcome,
             sqlstate,
             message: row.get(4),
             detail: row.get(5),
@@ -350,6 +338,7 @@ fn answer(row: &Row) -> Result<Answer, Fault> {
             remedy,
             before: row.get(10),
             after: row.get(11),
+            ..EntryOutcome::bare(row.get(0), verdict, outcome)
         },
         blocked_on: row.get(7),
         blocked_by: row.get(8),
@@ -359,13 +348,8 @@ fn answer(row: &Row) -> Result<Answer, Fault> {
     })
 }
 
-/// How far each table of a batch is from the tables that point at nothing.
-pub async fn depths(master: &Client, entries: &[Entry]) -> Result<HashMap<String, i64>, Fault> {
-    depths_of(master, entries.iter().map(|e| e.table.as_str()).collect()).await
-}
-
 /// How far each of these tables is from those that point at nothing.
-pub async fn depths_of(master: &Client, mut names: Vec<&str>) -> Result<HashMap<String, i64>, Fault> {
+pub async fn depths(master: &Client, mut names: Vec<&str>) -> Result<HashMap<String, i64>, Fault> {
     names.sort_unstable();
     names.dedup();
     let rows = master

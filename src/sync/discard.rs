@@ -1,7 +1,7 @@
 //! Entries that nobody wants are put aside, byte for byte, and put back.
 
 use super::replay;
-use super::report::{Mode, Outcome, ReplayOptions};
+use super::report::{Mode, Outcome, ReplayOptions, run_outcome};
 use super::schedule::EngineHandle;
 use super::session::Sessions;
 use super::side::{on_master, on_replica};
@@ -146,23 +146,15 @@ pub async fn preview(pair: &Pair, ids: &[Uuid]) -> Result<Vec<Put>, Fault> {
 /// Puts archived entries back into the queue as they were, each at its old place. The row here is not put back: where the master's was
 /// taken meanwhile it stays until the entry went.
 pub async fn restore(pair: &Pair, ids: &[Uuid], by: By<'_>) -> Result<Vec<Put>, Fault> {
-    let mut replica = Sessions::replica_only(pair, "restore").await?;
+    let replica = Sessions::replica_only(pair, "restore").await?;
     let mut answers = vec![];
     for id in ids {
-        let transaction = replica.transaction().await.map_err(on_replica)?;
-        let row = transaction
-            .query_one("SELECT EXISTS (SELECT FROM public.pending_sync WHERE id = $1)", &[id])
-            .await
-            .map_err(on_replica)?;
-        let answer = if row.get(0) {
-            Put::queued(*id)
-        } else if transaction.query_one("SELECT robbie_sync.restore($1)", &[id]).await.map_err(on_replica)?.get(0) {
-            Put { id: *id, fate: Fate::Restored, message: None, remedy: None }
-        } else {
-            Put::not_archived(*id)
-        };
-        transaction.commit().await.map_err(on_replica)?;
-        answers.push(answer);
+        let sql = "SELECT CASE WHEN NOT EXISTS (SELECT FROM public.pending_sync WHERE id = $1) THEN robbie_sync.restore($1) END";
+        answers.push(match replica.query_one(sql, &[id]).await.map_err(on_replica)?.get(0) {
+            None => Put::queued(*id),
+            Some(true) => Put { id: *id, fate: Fate::Restored, message: None, remedy: None },
+            Some(false) => Put::not_archived(*id),
+        });
     }
     let done = answers.iter().filter(|a| a.fate.is_done()).count();
     record(&replica, "restore", by, done, ids.len(), None).await?;
@@ -301,13 +293,7 @@ pub(super) async fn record(
     if done == 0 && fault.is_none() {
         return Ok(());
     }
-    let outcome = if fault.is_none() && done == of {
-        "ok"
-    } else if done > 0 {
-        "partial"
-    } else {
-        "failed"
-    };
+    let outcome = run_outcome(done as u64, of as u64, fault.is_some());
     replica
         .execute(
             "INSERT INTO robbie_sync.run (kind, actor, finished_at, outcome, pushed, failed, fault, reason)

@@ -1,6 +1,6 @@
 //! A payload changed by hand: checked against the master, tried dry, saved only where nobody changed the entry meanwhile.
 
-use super::batch;
+use super::batch::{self, DIGEST};
 use super::discard::{By, record};
 use super::lock;
 use super::place::Places;
@@ -10,6 +10,7 @@ use super::side::{on_master, on_replica};
 use crate::postgres::{Fault, Kind, Pair, Side};
 use crate::queue::Verdict;
 use serde::Serialize;
+use std::collections::HashMap;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -75,13 +76,11 @@ impl Edited {
     }
 }
 
-const VERSION: &str = "md5(concat_ws(chr(31), p.table_name, p.operation, p.data::text))";
-
 /// Opens an entry that is not settled, to be edited.
 pub async fn draft(replica: &Client, id: Uuid) -> Result<Draft, Fault> {
     let sql = format!(
         "SELECT coalesce(e.tbl, p.table_name::text), coalesce(e.op, upper(p.operation)), e.pk::text, jsonb_pretty(p.data), e.original,
-             {VERSION}, p.synced_at IS NOT NULL
+             {DIGEST}, p.synced_at IS NOT NULL
          FROM public.pending_sync p LEFT JOIN robbie_sync.entry e ON e.entry_id = p.id WHERE p.id = $1"
     );
     let row = replica.query_opt(&sql, &[&id]).await.map_err(on_replica)?.ok_or_else(|| missing(id))?;
@@ -188,7 +187,7 @@ async fn dry(s: &mut Sessions, id: Uuid, text: &str, by: By<'_>) -> Result<Entry
         .map_err(on_replica)?
         .ok_or_else(|| missing(id))?;
     let sender = batch::sender(&s.replica, Uuid::new_v4(), by.actor).await?;
-    let answers = batch::apply(&mut s.master, &[batch::entry(&row)], &sender, false, true).await?;
+    let answers = batch::apply(&mut s.master, &[batch::entry(&row)], &HashMap::new(), &sender, false, true).await?;
     answers.into_iter().next().map(|a| a.outcome).ok_or_else(|| missing(id))
 }
 
@@ -211,7 +210,7 @@ async fn changes(replica: &Client, before: &str, after: &str) -> Result<Vec<Chan
 async fn write(replica: &mut Client, draft: &Draft, text: &str) -> Result<(), Fault> {
     let t = replica.transaction().await.map_err(on_replica)?;
     let sql = format!(
-        "SELECT p.data::text FROM public.pending_sync p WHERE p.id = $1 AND p.synced_at IS NULL AND {VERSION} = $2 FOR UPDATE"
+        "SELECT p.data::text FROM public.pending_sync p WHERE p.id = $1 AND p.synced_at IS NULL AND {DIGEST} = $2 FOR UPDATE"
     );
     let Some(row) = t.query_opt(&sql, &[&draft.id, &draft.version]).await.map_err(on_replica)? else {
         return Err(Fault::new(

@@ -1,5 +1,6 @@
 //! A frozen selection: which entries a person saw, as they were and as their rows on the master were.
 
+use super::batch::DIGEST;
 use super::replay::Sending;
 use super::report::{EntryOutcome, Mode, Outcome, ReplayOptions};
 use super::side::{on_master, on_replica};
@@ -104,17 +105,12 @@ async fn look(pair: &Pair, ids: &[Uuid], force: bool, tried: bool) -> Result<Fro
 
 /// Entries and their rows as they are now.
 async fn versions(sending: &Sending, ids: &[Uuid]) -> Result<Vec<FrozenEntry>, Fault> {
-    let rows = sending
-        .s
-        .replica
-        .query(
-            "SELECT p.id, md5(concat_ws(' ', p.table_name, p.operation, p.data::text)), e.tbl, e.pk::text
-             FROM unnest($1::uuid[]) WITH ORDINALITY c(id, n) JOIN public.pending_sync p USING (id)
-             LEFT JOIN robbie_sync.entry e ON e.entry_id = p.id ORDER BY c.n",
-            &[&ids],
-        )
-        .await
-        .map_err(on_replica)?;
+    let sql = format!(
+        "SELECT p.id, {DIGEST}, e.tbl, e.pk::text
+         FROM unnest($1::uuid[]) WITH ORDINALITY c(id, n) JOIN public.pending_sync p USING (id)
+         LEFT JOIN robbie_sync.entry e ON e.entry_id = p.id ORDER BY c.n"
+    );
+    let rows = sending.s.replica.query(&sql, &[&ids]).await.map_err(on_replica)?;
     let keyed: Vec<_> = rows.iter().filter(|r| r.get::<_, Option<&str>>(3).is_some()).collect();
     let of: Vec<Uuid> = keyed.iter().map(|r| r.get(0)).collect();
     let tables: Vec<&str> = keyed.iter().map(|r| r.get(2)).collect();

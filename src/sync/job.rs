@@ -207,7 +207,7 @@ async fn begin(pair: &Pair, mut sending: Sending, options: JobOptions) -> Result
     let known = store::known(&sending.s.replica, job).await?;
     let (told, heard) = watch::channel(progress);
     let wish = Arc::new(watch::channel(Wish::Run).0);
-    let running = run::Runner::new(pair.clone(), sending, options, known, told, Arc::clone(&wish)).run();
+    let running = (run::Runner { pair: pair.clone(), sending, options, known, told, wish: Arc::clone(&wish) }).run();
     #[cfg(debug_assertions)]
     let running = super::failpoint::carried(running);
     #[expect(

@@ -214,7 +214,7 @@ impl There<'_> {
         }
         self.look_at_tables(entries).await?;
         let began = Instant::now();
-        let answers = batch::apply_in_order(self.master, entries, &self.depth, self.sender, true, false).await?;
+        let answers = batch::apply(self.master, entries, &self.depth, self.sender, true, false).await?;
         let most = self.most.load(Relaxed);
         self.most.store(if began.elapsed() > LONG { (most / 2).max(64) } else { (most * 2).min(MOST) }, Relaxed);
         self.confirmed = self.sender.fresh;
@@ -225,7 +225,7 @@ impl There<'_> {
     async fn look_at_tables(&mut self, entries: &[Entry]) -> Result<(), Fault> {
         if entries.iter().any(|e| !self.depth.contains_key(&e.table)) {
             let known = self.depth.keys().chain(entries.iter().map(|e| &e.table)).map(String::as_str).collect();
-            self.depth = batch::depths_of(self.master, known).await?;
+            self.depth = batch::depths(self.master, known).await?;
         }
         Ok(())
     }

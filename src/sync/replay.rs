@@ -1,10 +1,10 @@
 //! Sends chosen entries once more, or tries them dry, through the same function as the engine.
 
-use super::batch::{self, Entry};
+use super::batch::{self, DIGEST, Entry};
 use super::chain::Chains;
 use super::freeze::{Frozen, FrozenEntry};
 use super::plan::{self, Step};
-use super::report::{EntryOutcome, Mode, Outcome, ReplayOptions};
+use super::report::{EntryOutcome, Mode, Outcome, ReplayOptions, run_outcome};
 use super::session::Sessions;
 use super::settle;
 use super::side::on_replica;
@@ -83,8 +83,7 @@ async fn send_all(
         }
         None => {}
     }
-    let gone = |id: &Uuid| if frozen.contains_key(id) { drifted(*id, "it left the queue") } else { missing(*id) };
-    Ok(ids.iter().map(|id| found.get(id).cloned().unwrap_or_else(|| gone(id))).collect())
+    Ok(ids.iter().map(|id| found.remove(id).unwrap_or_else(|| gone(*id, frozen))).collect())
 }
 
 /// Whether an entry may go through once others have.
@@ -132,6 +131,8 @@ pub(super) struct Sending {
     pub options: ReplayOptions,
     images: bool,
     chains: Chains,
+    /// How deep each table of the plan lies.
+    depth: HashMap<String, i64>,
 }
 
 impl Sending {
@@ -142,7 +143,7 @@ impl Sending {
             super::lock::read_queue(&s.replica).await?;
             s.replica.execute("SELECT robbie_sync.note_missed()", &[]).await.map_err(on_replica)?;
         }
-        Ok(Self { s, run, options, images, chains: Chains::default() })
+        Ok(Self { s, run, options, images, chains: Chains::default(), depth: HashMap::new() })
     }
 
     /// The order in which these entries are applied; those that the queue does not have are left out. They are the ones whose
@@ -168,11 +169,11 @@ impl Sending {
             )
             .await
             .map_err(on_replica)?;
-        let depth = batch::depths_of(&self.s.master, rows.iter().map(|r| r.get(2)).collect()).await?;
+        self.depth = batch::depths(&self.s.master, rows.iter().map(|r| r.get(2)).collect()).await?;
         let steps: Vec<Step<'_>> =
             rows.iter().map(|r| Step { seq: r.get(1), table: r.get(2), key: r.get(4), delete: r.get(3) }).collect();
         let place = |i: usize| Place { id: rows[i].get(0), bytes: rows[i].get::<_, i64>(5).unsigned_abs() * 4 };
-        Ok(plan::order(&steps, &depth).into_iter().map(place).collect())
+        Ok(plan::order(&steps, &self.depth).into_iter().map(place).collect())
     }
 
     /// Sends entries of the plan in one transaction, and notes what became of them.
@@ -185,7 +186,7 @@ impl Sending {
         let found: HashSet<Uuid> = all.iter().map(|(e, _)| e.id).collect();
         let mut outcomes: Vec<EntryOutcome> = vec![];
         for id in ids.iter().filter(|id| !found.contains(id)) {
-            outcomes.push(if frozen.contains_key(id) { drifted(*id, "it left the queue") } else { missing(*id) });
+            outcomes.push(gone(*id, frozen));
         }
         let edited = |e: &Entry, hash: &str| frozen.get(&e.id).is_some_and(|f| f.hash.as_deref() != Some(hash));
         let (changed, same): (Vec<_>, Vec<_>) = all.into_iter().partition(|(e, hash)| edited(e, hash));
@@ -216,7 +217,7 @@ impl Sending {
             sender.force = self.options.force;
             let row = |e: &Entry| Some((e.id, frozen.get(&e.id)?.row.clone()?));
             sender.frozen = entries.iter().filter_map(row).collect();
-            match batch::apply(&mut self.s.master, entries, &sender, keep, self.images).await {
+            match batch::apply(&mut self.s.master, entries, &self.depth, &sender, keep, self.images).await {
                 Ok(answers) => {
                     let (moved, answers): (Vec<_>, Vec<_>) =
                         answers.into_iter().partition(|a| a.outcome.outcome == Outcome::Drifted);
@@ -235,8 +236,7 @@ impl Sending {
 
 /// The entries with these ids, and the digest of what they say.
 async fn read(replica: &Client, ids: &[Uuid]) -> Result<Vec<(Entry, String)>, Fault> {
-    let rows = replica
-        .query(
+    let sql = format!(
             "SELECT p.id, coalesce(e.seq, 0), coalesce(e.tbl, p.table_name::text), coalesce(e.op, upper(p.operation)), e.pk::text,
                     p.data::text, coalesce(e.base, CASE WHEN e.op <> 'INSERT' THEN b.image END)::text, e.seen,
                     p.xmin::text, (
@@ -245,14 +245,12 @@ async fn read(replica: &Client, ids: &[Uuid]) -> Result<Vec<(Entry, String)>, Fa
                         WHERE f.tbl = e.tbl AND f.pk = e.pk AND f.seq < e.seq
                           AND NOT EXISTS (SELECT 1 FROM pg_temp.robbie_chosen c WHERE c.id = f.entry_id)
                           AND f.state IN ('ready', 'inflight', 'retry', 'blocked', 'quarantined')),
-                    md5(concat_ws(' ', p.table_name, p.operation, p.data::text))
+                    {DIGEST}
              FROM public.pending_sync p LEFT JOIN robbie_sync.entry e ON e.entry_id = p.id
              LEFT JOIN robbie_sync.base b ON b.tbl = e.tbl AND b.pk = e.pk AND b.xid = e.xid
-             WHERE p.id = ANY ($1)",
-            &[&ids],
-        )
-        .await
-        .map_err(on_replica)?;
+             WHERE p.id = ANY ($1)"
+        );
+    let rows = replica.query(&sql, &[&ids]).await.map_err(on_replica)?;
     Ok(rows.iter().map(|r| (batch::entry(r), r.get(10))).collect())
 }
 
@@ -264,12 +262,8 @@ async fn record(
     stopped: Option<&Fault>,
 ) -> Result<(), Fault> {
     let counted = |wanted: &[Outcome]| found.values().filter(|o| wanted.contains(&o.outcome)).count() as i64;
-    let settled = found.values().filter(|o| o.outcome.is_settled()).count() as i64;
-    let outcome = match (stopped, settled == found.len() as i64) {
-        (None, true) => "ok",
-        _ if settled == 0 => "failed",
-        _ => "partial",
-    };
+    let settled = found.values().filter(|o| o.outcome.is_settled()).count();
+    let outcome = run_outcome(settled as u64, found.len() as u64, stopped.is_some());
     replica
         .execute(
             "INSERT INTO robbie_sync.run (run_id, kind, actor, finished_at, outcome, pushed, failed, blocked, conflicts, fault, reason)
@@ -278,7 +272,7 @@ async fn record(
                 &run,
                 &options.actor,
                 &outcome,
-                &settled,
+                &(settled as i64),
                 &counted(&[Outcome::Failed]),
                 &counted(&[Outcome::Blocked, Outcome::Held, Outcome::Later]),
                 &counted(&[Outcome::ConflictResolved]),
@@ -297,7 +291,7 @@ fn unsent(id: Uuid, fault: &Fault) -> EntryOutcome {
         message: Some(format!("not tried: {fault}")),
         object: fault.object.clone(),
         remedy: fault.remedy.clone(),
-        ..blank(id, Outcome::Later)
+        ..EntryOutcome::bare(id, Verdict::Fault, Outcome::Later)
     }
 }
 
@@ -306,29 +300,19 @@ fn drifted(id: Uuid, how: &str) -> EntryOutcome {
         message: Some(format!("{how} since the preview")),
         object: Some("pending_sync".into()),
         remedy: Some("look at it again, and replay it then: robbie queue dry-run".into()),
-        ..blank(id, Outcome::Drifted)
+        ..EntryOutcome::bare(id, Verdict::Fault, Outcome::Drifted)
     }
+}
+
+/// The answer for an entry that the queue does not have.
+fn gone(id: Uuid, frozen: &HashMap<Uuid, FrozenEntry>) -> EntryOutcome {
+    if frozen.contains_key(&id) { drifted(id, "it left the queue") } else { missing(id) }
 }
 
 fn missing(id: Uuid) -> EntryOutcome {
     EntryOutcome {
         message: Some("the queue has no entry with this id".into()),
         object: Some("pending_sync".into()),
-        ..blank(id, Outcome::Missing)
-    }
-}
-
-fn blank(id: Uuid, outcome: Outcome) -> EntryOutcome {
-    EntryOutcome {
-        id,
-        verdict: Verdict::Fault,
-        outcome,
-        sqlstate: None,
-        message: None,
-        detail: None,
-        object: None,
-        remedy: None,
-        before: None,
-        after: None,
+        ..EntryOutcome::bare(id, Verdict::Fault, Outcome::Missing)
     }
 }

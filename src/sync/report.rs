@@ -133,6 +133,33 @@ pub struct EntryOutcome {
     pub after: Option<String>,
 }
 
+impl EntryOutcome {
+    /// Of an entry of which nothing more is known.
+    pub(super) fn bare(id: Uuid, verdict: Verdict, outcome: Outcome) -> Self {
+        Self {
+            id,
+            verdict,
+            outcome,
+            sqlstate: None,
+            message: None,
+            detail: None,
+            object: None,
+            remedy: None,
+            before: None,
+            after: None,
+        }
+    }
+}
+
+/// What a run came to in which so many of so many entries were settled, as the list of runs has it.
+pub(super) fn run_outcome(settled: u64, of: u64, stopped: bool) -> &'static str {
+    match settled {
+        _ if settled == of && !stopped => "ok",
+        0 => "failed",
+        _ => "partial",
+    }
+}
+
 /// Whether a replay takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

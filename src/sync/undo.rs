@@ -49,14 +49,10 @@ pub async fn undo(pair: &Pair, ids: &[Uuid], mode: Mode, by: By<'_>) -> Result<V
 pub async fn redo(pair: &Pair, ids: &[Uuid], mode: Mode, by: By<'_>) -> Result<Vec<EntryOutcome>, Fault> {
     let s = Sessions::open(pair, "redo").await?;
     let mut refused = HashMap::new();
-    for id in ids {
-        let row = s.master.query_one("SELECT robbie_sync.can_redo($1)", &[id]).await.map_err(on_master)?;
-        if let Some(message) = row.get::<_, Option<String>>(0) {
-            refused.insert(
-                *id,
-                held(*id, message, "look at both images; robbie queue replay --force applies it all the same"),
-            );
-        }
+    let sql = "SELECT i.id, c.why FROM unnest($1::uuid[]) i(id) CROSS JOIN LATERAL robbie_sync.can_redo(i.id) c(why) WHERE c.why IS NOT NULL";
+    for row in s.master.query(sql, &[&ids]).await.map_err(on_master)? {
+        let remedy = "look at both images; robbie queue replay --force applies it all the same";
+        refused.insert(row.get(0), held(row.get(0), row.get(1), remedy));
     }
     drop(s);
     let free: Vec<Uuid> = ids.iter().copied().filter(|id| !refused.contains_key(id)).collect();
@@ -125,9 +121,6 @@ fn answer(row: &Row) -> EntryOutcome {
         _ => None,
     };
     EntryOutcome {
-        id: row.get(0),
-        verdict,
-        outcome,
         sqlstate,
         message: row.get(4),
         detail: row.get(5),
@@ -135,20 +128,14 @@ fn answer(row: &Row) -> EntryOutcome {
         remedy,
         before: row.get(7),
         after: row.get(8),
+        ..EntryOutcome::bare(row.get(0), verdict, outcome)
     }
 }
 
 fn held(id: Uuid, message: String, remedy: &str) -> EntryOutcome {
     EntryOutcome {
-        id,
-        verdict: Verdict::OverwritesNewer,
-        outcome: Outcome::Held,
-        sqlstate: None,
         message: Some(message),
-        detail: None,
-        object: None,
         remedy: Some(remedy.to_owned()),
-        before: None,
-        after: None,
+        ..EntryOutcome::bare(id, Verdict::OverwritesNewer, Outcome::Held)
     }
 }

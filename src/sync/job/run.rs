@@ -26,26 +26,15 @@ const GIVEN_UP: &str = "57014";
 
 /// A job and all it needs.
 pub struct Runner {
-    pair: Pair,
-    sending: Sending,
-    options: JobOptions,
-    known: BTreeSet<String>,
-    told: watch::Sender<Progress>,
-    wish: Arc<watch::Sender<Wish>>,
+    pub pair: Pair,
+    pub sending: Sending,
+    pub options: JobOptions,
+    pub known: BTreeSet<String>,
+    pub told: watch::Sender<Progress>,
+    pub wish: Arc<watch::Sender<Wish>>,
 }
 
 impl Runner {
-    pub fn new(
-        pair: Pair,
-        sending: Sending,
-        options: JobOptions,
-        known: BTreeSet<String>,
-        told: watch::Sender<Progress>,
-        wish: Arc<watch::Sender<Wish>>,
-    ) -> Self {
-        Self { pair, sending, options, known, told, wish }
-    }
-
     /// Works until the end, and says and notes how it ended.
     pub async fn run(mut self) {
         let pair = self.pair.clone();

@@ -4,7 +4,7 @@ use super::{JobOptions, JobState, Progress};
 use crate::postgres::{Fault, Kind, Side};
 use crate::queue::Verdict;
 use crate::sync::freeze::{Frozen, FrozenEntry, family};
-use crate::sync::report::{EntryOutcome, Outcome};
+use crate::sync::report::{EntryOutcome, Outcome, run_outcome};
 use crate::sync::side::on_replica;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -241,11 +241,7 @@ pub async fn end(
     why: Option<&str>,
     options: &JobOptions,
 ) -> Result<(), Fault> {
-    let outcome = match last.settled() {
-        settled if settled == last.total => "ok",
-        0 => "failed",
-        _ => "partial",
-    };
+    let outcome = run_outcome(last.settled(), last.total, false);
     let of = |o: Outcome| last.by_outcome.get(&o).copied().unwrap_or(0) as i64;
     let waits = of(Outcome::Blocked) + of(Outcome::Held) + of(Outcome::Later);
     replica
