@@ -148,19 +148,30 @@ pub async fn users(master: &Client, replica: &Client) -> Result<Vec<Mapping>, Fa
     Ok(found)
 }
 
-/// Maps a text id to a user of the master, named by id, name or address, and has sent what waited for it: how many entries.
-pub async fn map_user(pair: &Pair, text: &str, user: &str, service: &str) -> Result<(Mapping, u64), Fault> {
-    let s = Sessions::open(pair, "users").await?;
+/// The one user of the master with this id, name or address.
+pub async fn user_named(master: &Client, named: &str) -> Result<(Uuid, Option<String>), Fault> {
     let sql = "SELECT u.id, u.username::text FROM public.users u WHERE u.id::text = $1 OR u.username = $1 OR u.email = $1 LIMIT 2";
-    let rows = s.master.query(sql, &[&user]).await.map_err(on_master)?;
+    let rows = master.query(sql, &[&named]).await.map_err(on_master)?;
     let [one] = &rows[..] else {
         let how = if rows.is_empty() { "no user" } else { "several users" };
-        return Err(Fault::new(Kind::Settings, format!("{how} of the master: {user}"))
+        return Err(Fault::new(Kind::Settings, format!("{how} of the master: {named}"))
             .on(Side::Master)
             .about("public.users")
             .remedy("name the user by its id, name or address"));
     };
-    let id: Uuid = one.get(0);
+    Ok((one.get(0), one.get(1)))
+}
+
+/// Names of users of the master, some where there are many.
+pub async fn user_names(master: &Client, limit: i64) -> Result<Vec<String>, Fault> {
+    let sql = "SELECT coalesce(u.username::text, u.email::text, u.id::text) FROM public.users u ORDER BY 1 LIMIT $1";
+    Ok(master.query(sql, &[&limit]).await.map_err(on_master)?.iter().map(|r| r.get(0)).collect())
+}
+
+/// Maps a text id to a user of the master, named by id, name or address, and has sent what waited for it: how many entries.
+pub async fn map_user(pair: &Pair, text: &str, user: &str, service: &str) -> Result<(Mapping, u64), Fault> {
+    let s = Sessions::open(pair, "users").await?;
+    let (id, name) = user_named(&s.master, user).await?;
     let sql = "INSERT INTO public.user_id_mapping AS m (text_id, uuid_id, service) VALUES ($1, $2, $3)
                ON CONFLICT (text_id) DO UPDATE SET uuid_id = excluded.uuid_id WHERE m.uuid_id IS NULL OR m.uuid_id = excluded.uuid_id";
     if s.master.execute(sql, &[&text, &id, &service]).await.map_err(on_master)? == 0 {
@@ -175,7 +186,7 @@ pub async fn map_user(pair: &Pair, text: &str, user: &str, service: &str) -> Res
                WHERE state = 'blocked' AND blocked_on = left('mapping ' || $1, 600)";
     let released = s.replica.execute(sql, &[&text]).await.map_err(on_replica)?;
     lock::ask(&pair.replica).await?;
-    Ok((Mapping { text: text.to_owned(), user: Some(id), name: one.get(1), waiting: 0 }, released))
+    Ok((Mapping { text: text.to_owned(), user: Some(id), name, waiting: 0 }, released))
 }
 
 /// Takes a mapping away; whether there was one.

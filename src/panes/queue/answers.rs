@@ -67,11 +67,19 @@ impl Queue {
                 self.inside.gone = found.is_none();
                 if found.is_some() {
                     self.inside.detail = found;
+                    self.inside.compare();
+                }
+                Vec::new()
+            }
+            Message::Laid(id, layout) => {
+                if self.inside.id == Some(id) {
+                    self.inside.payload.take(layout);
                 }
                 Vec::new()
             }
             Message::Images(id, images) if self.inside.id == Some(id) => {
                 self.inside.images = Some(images);
+                self.inside.compare();
                 Vec::new()
             }
             Message::Dried(ids, then, outcomes) => self.dried(ids, then, outcomes),
@@ -87,6 +95,11 @@ impl Queue {
                 Vec::new()
             }
             Message::Put(ids, put, found) => self.put(&ids, put, found, now),
+            Message::Undone { ids, redo, dry, reason, found } => self.undone(&ids, (redo, dry), reason, found, now),
+            Message::Planned(id, plan) => self.planned(id, plan),
+            Message::UserFound { id, text, waiting, user } => self.user_found(id, text, waiting, user),
+            Message::Mended(id, done) => self.mended(id, done, now),
+            Message::Parent(id, parent) => self.parent_found(id, parent),
             Message::Worker(worker) => {
                 self.worker = Some(worker);
                 Vec::new()
@@ -94,6 +107,7 @@ impl Queue {
             Message::Columns(id, columns) => {
                 if self.inside.id == Some(id) {
                     self.inside.columns = columns;
+                    self.inside.compare();
                 }
                 Vec::new()
             }

@@ -5,7 +5,7 @@ use super::steps::is_down;
 use super::{Command, Level, Purpose, Putting, Queue, Then};
 use crate::postgres::{LinkStatus, Side};
 use crate::queue::{Scope, State};
-use crate::ui::pane::{Ask, LinkView};
+use crate::ui::pane::LinkView;
 use crate::ui::{Effect, Level as Weight, Step};
 use uuid::Uuid;
 
@@ -58,29 +58,8 @@ impl Queue {
                 vec![Effect::toast(Weight::Info, words)]
             }
             Purpose::Dry(then) => vec![Effect::Run(Command::Dry { ids, then })],
-            Purpose::Discard => vec![Effect::Run(Command::Put { ids, put: Putting::Look })],
+            Purpose::Discard => vec![Effect::Run(Command::Put { ids, put: Putting::Look, reason: String::new() })],
         }
-    }
-
-    /// Asks whether what was discarded last shall come back.
-    pub(super) fn restore(&mut self) -> Step<Self> {
-        if let Some(refusal) = self.refusal() {
-            return vec![refusal];
-        }
-        let ids = self.discarded.clone();
-        if self.busy || ids.is_empty() {
-            let words = "Nothing was discarded here in this session (robbie queue archived lists what was earlier)";
-            return vec![Effect::toast(Weight::Info, words)];
-        }
-        let what = entries(ids.len());
-        vec![Effect::Ask(Ask {
-            question: format!("Restore {what} to the queue?"),
-            details: vec!["They are sent again; the rows of the replica stay as they are until then.".into()],
-            confirm: format!("Restore {what}"),
-            danger: false,
-            type_the_name: self.name_wanted(Side::Replica),
-            then: Command::Put { ids, put: Putting::Restore },
-        })]
     }
 
     /// The name that a person must type before a protected target is written to.
@@ -90,7 +69,7 @@ impl Queue {
     }
 
     /// Why nothing can be replayed here.
-    fn refusal(&self) -> Option<Effect<Command>> {
+    pub(super) fn refusal(&self) -> Option<Effect<Command>> {
         if self.shape.as_ref().is_some_and(|shape| !shape.migrated) {
             let words = "This replica can be read, but not replayed from: it keeps no state per entry yet. \
                          `robbie schema migrate --target replica` adds it (20-sync-infrastructure)";
@@ -105,8 +84,8 @@ impl Queue {
     }
 
     /// Asks a dry run for the row as it would become.
-    pub(super) fn predict(&self) -> Step<Self> {
-        let open = self.window.selected().is_some_and(|entry| entry.state != crate::queue::State::Synced);
+    pub(super) fn predict(&self, state: State) -> Step<Self> {
+        let open = State::OPEN.contains(&state);
         let able = self.shape.as_ref().is_some_and(|shape| shape.migrated)
             && self.links.as_ref().is_some_and(|links| !is_down(&links.master) && !is_read_only(&links.master));
         match self.inside.id {

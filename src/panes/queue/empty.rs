@@ -83,6 +83,7 @@ pub(super) fn nothing_here(pane: &Queue, scene: &mut Scene<'_>, area: Rect) {
     if pane.scope.is_plain() {
         let what = match pane.tab {
             super::Tab::All => "The queue has no entry".to_owned(),
+            super::Tab::Discarded => "The archive is empty: nothing was discarded in the last 30 days".to_owned(),
             super::Tab::Open => "✓ Nothing is pending: everything written here is on the master".to_owned(),
             tab => format!("No entry is {}", tab.name()),
         };

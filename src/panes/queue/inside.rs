@@ -1,19 +1,19 @@
 //! One entry: what is wrong with it, its row on both sides, its payload, its tries and its chain.
 
-use super::payload::{fields, pretty, same, shown};
-use super::view::{SECTIONS, View, is_held, short_key, state_look};
-use super::{Inside, Queue, Section, empty};
+use super::compare::Differs;
+use super::lines::{Lines, Parts};
+use super::view::{PAYLOAD, SECTIONS, TRIES, View, is_held, short_key, state_look};
+use super::{Inside, Level, Queue, Section, empty, fixing, history};
 use crate::postgres::Fault;
 use crate::queue::detail::Detail;
 use crate::queue::images::Image;
-use crate::queue::{Columns, Excuse, State, diagnosis};
+use crate::queue::diagnosis::{self, Diagnosis};
+use crate::queue::State;
 use crate::ui::format::{age, plural};
 use crate::ui::table::{Cell, Column, Row, Table};
 use crate::ui::{Role, Scene, prose, text};
 use ratatui::layout::Rect;
 use std::time::Duration;
-
-type Line = Vec<(String, Role)>;
 
 /// Draws an entry; `whole` where it has all the room.
 pub(super) fn draw(pane: &Queue, scene: &mut Scene<'_>, area: Rect, view: &mut View, whole: bool) {
@@ -44,7 +44,7 @@ pub(super) fn draw(pane: &Queue, scene: &mut Scene<'_>, area: Rect, view: &mut V
         return;
     }
     if rest.height >= 3 {
-        titles(scene, Rect { height: 1, ..rest }, inside.section);
+        titles(scene, Rect { height: 1, ..rest }, inside);
         let below = Rect { y: rest.y + 1, height: rest.height - 1, ..rest };
         section(pane, detail, scene, below, view, inside.section);
     }
@@ -52,49 +52,63 @@ pub(super) fn draw(pane: &Queue, scene: &mut Scene<'_>, area: Rect, view: &mut V
 
 /// With room for everything: the images above, payload and tries beside each other below.
 fn all_sections(pane: &Queue, detail: &Detail, scene: &mut Scene<'_>, area: Rect, view: &mut View) {
-    let images = (rows(&pane.inside).len() as u16 + 1).clamp(3, area.height / 2);
+    let images = (pane.inside.rows.len() as u16 + 2).clamp(3, area.height / 2);
     section(pane, detail, scene, Rect { height: images, ..area }, view, Section::Rows);
     let below = Rect { y: area.y + images + 1, height: area.height - images - 1, ..area };
     let half = below.width / 2;
     for (x, width, part, title) in [
         (below.x, half.saturating_sub(2), Section::Payload, "payload"),
-        (below.x + half, below.width - half, Section::Tries, "tries and chain"),
+        (below.x + half, below.width - half, Section::Tries, "chain and tries"),
     ] {
         let place = Rect { x, width, ..below };
-        prose::line(scene, Rect { height: 1, ..place }, &[(title, Role::Column)]);
+        let title = if part == Section::Payload { payload_title(title, &pane.inside) } else { title.to_owned() };
+        let role = if part == pane.inside.section { Role::TabActive } else { Role::Column };
+        prose::line(scene, Rect { height: 1, ..place }, &[(&title, role)]);
+        scene.zone(Rect { height: 1, ..place }, SECTIONS, part as usize);
         section(pane, detail, scene, Rect { y: place.y + 1, height: place.height - 1, ..place }, view, part);
     }
 }
 
-fn titles(scene: &mut Scene<'_>, area: Rect, current: Section) {
+fn titles(scene: &mut Scene<'_>, area: Rect, inside: &Inside) {
     let mut x = area.x;
-    for (n, (part, title)) in Section::ALL.into_iter().zip(["rows", "payload", "tries and chain"]).enumerate() {
-        let role = if part == current { Role::TabActive } else { Role::Tab };
+    for (n, (part, title)) in Section::ALL.into_iter().zip(["rows", "payload", "chain and tries"]).enumerate() {
+        let role = if part == inside.section { Role::TabActive } else { Role::Tab };
         let place = Rect { x, width: (title.len() as u16).min(area.right().saturating_sub(x)), ..area };
         prose::line(scene, place, &[(title, role)]);
         scene.zone(place, SECTIONS, n);
         x = (place.right() + 2).min(area.right());
     }
+    if inside.section == Section::Payload {
+        let rest = Rect { x, width: area.right().saturating_sub(x + 1), ..area };
+        prose::line_right(scene, rest, &[(&inside.payload.found(), Role::Accent)]);
+    }
+}
+
+/// The title of the payload, with what was found in it.
+fn payload_title(title: &str, inside: &Inside) -> String {
+    let found = inside.payload.found();
+    if found.is_empty() { title.to_owned() } else { format!("{title}  {found}") }
 }
 
 fn section(pane: &Queue, detail: &Detail, scene: &mut Scene<'_>, area: Rect, view: &mut View, part: Section) {
     let inside = &pane.inside;
+    let focused = pane.level == Level::Entry && inside.section == part;
     match part {
         Section::Rows => images(inside, scene, area, view),
+        Section::Payload if inside.payload.rows() == 0 => {
+            prose::line(scene, area, &[("Laying it out…", Role::Muted)]);
+        }
         Section::Payload => {
-            let mut lines: Vec<(String, Role)> = pretty(&detail.payload).into_iter().map(|l| (l, Role::Text)).collect();
-            let held = detail.payload.chars().count() as i64;
-            if held < detail.payload_chars {
-                let more = format!("… {} characters more; Y copies all of it", detail.payload_chars - held);
-                lines.push((more, Role::Muted));
-            }
-            let mut offset = if inside.section == part { inside.scroll } else { 0 };
-            prose::scrolled(scene, area, "queue-payload", &lines, &mut offset);
+            let cells = usize::from(area.width);
+            let line = |row: usize| inside.payload.row(row, cells);
+            let (len, cursor) = (inside.payload.rows(), inside.payload.cursor());
+            Lines { zone: PAYLOAD, len, cursor, focused, line: &line }.draw(scene, area, &mut view.payload);
         }
         Section::Tries => {
-            let lines = tries(detail);
-            let mut offset = if inside.section == part { inside.scroll } else { 0 };
-            prose::scrolled(scene, area, "queue-tries", &lines, &mut offset);
+            let all = history::lines(detail);
+            let line = |row: usize| all[row].parts.clone();
+            Lines { zone: TRIES, len: all.len(), cursor: inside.scroll, focused, line: &line }
+                .draw(scene, area, &mut view.tries);
         }
     }
 }
@@ -103,14 +117,14 @@ fn section(pane: &Queue, detail: &Detail, scene: &mut Scene<'_>, area: Rect, vie
 pub(super) fn lines_of(inside: &Inside) -> usize {
     let Some(detail) = &inside.detail else { return 0 };
     match inside.section {
-        Section::Rows => rows(inside).len(),
-        Section::Payload => pretty(&detail.payload).len(),
-        Section::Tries => tries(detail).len(),
+        Section::Rows => inside.rows.len(),
+        Section::Payload => inside.payload.rows(),
+        Section::Tries => history::lines(detail).len(),
     }
 }
 
 /// Who, what, why and what to do.
-fn head(detail: &Detail, gone: bool, width: usize) -> Vec<Line> {
+fn head(detail: &Detail, gone: bool, width: usize) -> Vec<Parts> {
     let entry = &detail.entry;
     let (glyph, role) = state_look(entry.state);
     let old = entry.age_s.map_or_else(|| "at an unknown time".to_owned(), |s| format!("{} ago", age(seconds(s))));
@@ -131,7 +145,19 @@ fn head(detail: &Detail, gone: bool, width: usize) -> Vec<Line> {
     if gone {
         lines.push(vec![("! It is no longer in the queue; this is how it was".to_owned(), Role::Warn)]);
     }
-    let Some(found) = diagnosis::diagnose(&detail.evidence()) else {
+    if let Some(discarded) = &entry.discarded {
+        let when = age(seconds(discarded.age_s));
+        lines.push(vec![
+            (format!("discarded {when} ago by {}", discarded.actor), Role::Strong),
+            (discarded.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default(), Role::Text),
+        ]);
+        lines.push(vec![
+            ("→ f ".to_owned(), Role::FooterKey),
+            ("restore".to_owned(), Role::Accent),
+            (" · it comes back to its old place; kept for 30 days".to_owned(), Role::Text),
+        ]);
+    }
+    let Some(found) = diagnosis::diagnose(&detail.evidence()).filter(|_| entry.discarded.is_none()) else {
         lines.push(vec![(entry.id.to_string(), Role::Dim)]);
         return lines;
     };
@@ -145,9 +171,7 @@ fn head(detail: &Detail, gone: bool, width: usize) -> Vec<Line> {
     for part in text::wrap(&text::safe(&found.cause), width.max(10)) {
         lines.push(plain(part));
     }
-    for (n, part) in text::wrap(&text::safe(&found.remedy), width.saturating_sub(2).max(10)).into_iter().enumerate() {
-        lines.push(vec![((if n == 0 { "→ " } else { "  " }).to_owned(), Role::Accent), (part, Role::Text)]);
-    }
+    lines.extend(remedy(&found, width));
     lines.push(vec![("risk: ".to_owned(), Role::Muted), (found.risk.to_owned(), Role::Muted)]);
     if let Some(error) = detail.error_text.as_deref().and_then(|error| error.lines().next()) {
         lines.push(vec![("stored error: ".to_owned(), Role::Dim), (error.to_owned(), Role::Muted)]);
@@ -156,67 +180,32 @@ fn head(detail: &Detail, gone: bool, width: usize) -> Vec<Line> {
     lines
 }
 
-fn seconds(s: i64) -> Duration {
+/// What to do, with the key that does it.
+pub(super) fn remedy(found: &Diagnosis, width: usize) -> Vec<Parts> {
+    let mut first = vec![("→ ".to_owned(), Role::Accent)];
+    if let Some(verb) = fixing::verb(found) {
+        first = vec![
+            ("→ f ".to_owned(), Role::FooterKey),
+            (verb.to_owned(), Role::Accent),
+            (" · ".to_owned(), Role::Dim),
+        ];
+    }
+    let used: usize = first.iter().map(|(words, _)| text::width(words)).sum();
+    // The first line is shorter by what stands before it.
+    let filled = format!("{}{}", "·".repeat(used), text::safe(&found.remedy));
+    let wrapped = text::wrap(&filled, width.max(used + 10));
+    let mut lines = Vec::new();
+    for (n, part) in wrapped.into_iter().enumerate() {
+        match n {
+            0 => lines.push([first.clone(), vec![(part.trim_start_matches('·').to_owned(), Role::Text)]].concat()),
+            _ => lines.push(vec![(format!("  {}", part.trim_start()), Role::Text)]),
+        }
+    }
+    lines
+}
+
+pub(super) fn seconds(s: i64) -> Duration {
     Duration::from_secs(u64::try_from(s).unwrap_or(0))
-}
-
-/// A column of the row with its value in each image.
-struct Compared {
-    name: String,
-    /// Payload, replica, master, predicted.
-    values: [Option<String>; 4],
-}
-
-impl Compared {
-    /// Whether the values that are there differ, and if all of it is excused, how.
-    fn differs(&self, columns: &Columns) -> Differs {
-        let there: Vec<&String> = self.values.iter().flatten().collect();
-        let mut differs = Differs::No;
-        for pair in there.windows(2).filter(|pair| !same(pair[0], pair[1])) {
-            match columns.excuse(&self.name, pair[0], pair[1]) {
-                None => return Differs::Yes,
-                Some(excuse) => differs = Differs::Excused(excuse),
-            }
-        }
-        differs
-    }
-}
-
-/// Whether the values of a column differ.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Differs {
-    No,
-    /// They do, and it means nothing.
-    Excused(Excuse),
-    Yes,
-}
-
-fn rows(inside: &Inside) -> Vec<Compared> {
-    let image = |side: usize| match inside.images.as_ref().map(|images| &images[side]) {
-        Some(Ok(Image::Row(row))) => fields(row),
-        _ => Vec::new(),
-    };
-    let payload = inside.detail.as_ref().map(|detail| fields(&detail.payload)).unwrap_or_default();
-    let after = match &inside.predicted {
-        Some(Ok(outcome)) => outcome.after.as_deref().map(fields).unwrap_or_default(),
-        _ => Vec::new(),
-    };
-    let images = [payload, image(0), image(1), after];
-    let mut names: Vec<&String> = Vec::new();
-    for (name, _) in images.iter().flatten() {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
-        .into_iter()
-        .map(|name| Compared {
-            name: name.clone(),
-            values: std::array::from_fn(|n| {
-                images[n].iter().find(|(other, _)| other == name).map(|(_, value)| value.clone())
-            }),
-        })
-        .collect()
 }
 
 /// Why an image has no row, in a word.
@@ -242,7 +231,7 @@ const COLUMNS: [Column; 6] = [
 ];
 
 fn images(inside: &Inside, scene: &mut Scene<'_>, area: Rect, view: &mut View) {
-    let rows = rows(inside);
+    let rows = &inside.rows;
     let absent = [
         if rows.is_empty() { "no object" } else { "" },
         missing(inside.images.as_ref().map(|images| &images[0])),
@@ -266,7 +255,7 @@ fn images(inside: &Inside, scene: &mut Scene<'_>, area: Rect, view: &mut View) {
             return Row::new(cells);
         }
         let compared = &rows[i - usize::from(notes)];
-        let differs = compared.differs(&inside.columns);
+        let differs = compared.differs;
         let (mark, name) = match differs {
             Differs::Yes => ("≠", Cell::new(compared.name.clone(), Role::Strong)),
             Differs::Excused(why) => ("≈", Cell::new(format!("{} ({})", compared.name, why.name()), Role::Dim)),
@@ -274,10 +263,10 @@ fn images(inside: &Inside, scene: &mut Scene<'_>, area: Rect, view: &mut View) {
         };
         let mut cells = vec![Cell::new(mark, if differs == Differs::Yes { Role::Warn } else { Role::Dim }), name];
         cells.extend(compared.values.iter().zip(roles).map(|(value, role)| match (value, differs) {
-            (Some(value), _) if value == "null" => Cell::new("NULL", Role::Muted),
-            (Some(value), Differs::Yes) => Cell::new(first_line(value), role),
-            (Some(value), Differs::Excused(_)) => Cell::new(first_line(value), Role::Dim),
-            (Some(value), Differs::No) => Cell::new(first_line(value), Role::Text),
+            (Some(value), _) if value == "NULL" => Cell::new("NULL", Role::Muted),
+            (Some(value), Differs::Yes) => Cell::new(value.clone(), role),
+            (Some(value), Differs::Excused(_)) => Cell::new(value.clone(), Role::Dim),
+            (Some(value), Differs::No) => Cell::new(value.clone(), Role::Text),
             (None, _) => Cell::new("–", Role::Dim),
         }));
         Row::new(cells)
@@ -288,52 +277,3 @@ fn images(inside: &Inside, scene: &mut Scene<'_>, area: Rect, view: &mut View) {
     table.draw(scene, area, &mut view.images);
 }
 
-/// A value for one cell: not more of it than a cell can hold.
-fn first_line(value: &str) -> String {
-    let start: String = shown(value).chars().take(200).collect();
-    start
-}
-
-fn tries(detail: &Detail) -> Vec<(String, Role)> {
-    let mut lines = Vec::new();
-    if detail.tries.is_empty() {
-        let words = match detail.entry.attempts {
-            0 => "not tried yet",
-            _ => "tries were counted, but not kept, by what wrote the counter",
-        };
-        lines.push((words.to_owned(), Role::Muted));
-    }
-    for one in &detail.tries {
-        let code = one.sqlstate.as_ref().map(|code| format!(" {code}")).unwrap_or_default();
-        let message = one.message.as_ref().map(|message| format!(" {message}")).unwrap_or_default();
-        let role = match one.outcome.as_str() {
-            "applied" | "no_change" | "superseded" | "conflict_resolved" => Role::Ok,
-            "failed" => Role::Bad,
-            _ => Role::Warn,
-        };
-        let when = age(seconds(one.age_s));
-        lines.push((format!("{when:>4} ago  {:<10} {}{code}{message}", one.actor, one.outcome), role));
-    }
-    if let Some(next) = &detail.next_attempt {
-        lines.push((format!("tried again at {next}"), Role::Muted));
-    }
-    if let Some(by) = &detail.blocked_by {
-        lines.push((format!("waits for entry {by}"), Role::Warn));
-    }
-    lines.push((String::new(), Role::Text));
-    if detail.chain.is_empty() {
-        lines.push(("no other open entry of this row".to_owned(), Role::Muted));
-    } else {
-        lines.push(("other open entries of this row, in order".to_owned(), Role::Muted));
-    }
-    for other in &detail.chain {
-        let (glyph, role) = state_look(other.state);
-        let place = if other.before { "before" } else { "after " };
-        let old = other.age_s.map_or_else(|| "–".to_owned(), |s| age(seconds(s)));
-        lines.push((
-            format!("{place}  {glyph} {:<7} {:<8} {old:>4} ago  {}", other.state, other.operation, other.id),
-            role,
-        ));
-    }
-    lines
-}

@@ -1,6 +1,7 @@
 //! A replay of many: asked about with its pace, started as a job that the console owns, and looked at again when it is over.
 
 use super::outcomes::{entries, remedy};
+use super::deeds::Deed;
 use super::{Command, Message, Queue};
 use crate::postgres::{Fault, Side};
 use crate::sync::freeze::{Frozen, family};
@@ -103,12 +104,16 @@ impl Queue {
     pub(super) fn start(&mut self, chosen: &[usize]) -> Step<Self> {
         let Some(frozen) = self.frozen.take() else { return Vec::new() };
         self.marks.clear();
+        self.started = frozen.ids();
         vec![Effect::Run(Command::Start { frozen, options: options(chosen) })]
     }
 
     /// A replay of many began, or is over.
     pub(super) fn job_changed(&mut self, progress: &Progress, now: Now) -> Step<Self> {
         self.replaying = !progress.state.is_over();
+        if progress.state.is_over() && progress.settled() > 0 && !self.started.is_empty() {
+            self.deeds.add(Deed::Replayed(std::mem::take(&mut self.started)));
+        }
         if self.replaying || !self.shown {
             return Vec::new();
         }

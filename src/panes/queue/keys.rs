@@ -14,8 +14,16 @@ pub enum Action {
     DryRun,
     /// Move the selected or marked entries, or all of a reason, to the archive.
     Discard,
-    /// Put back what was discarded last.
-    Restore,
+    /// Do what the diagnosis names.
+    Fix,
+    /// Take back what was done last.
+    TakeBack,
+    /// Do again what was taken back.
+    DoAgain,
+    /// The next hit of a search in a payload.
+    NextHit,
+    /// The one before.
+    PreviousHit,
     /// Mark all that match.
     MarkAll,
     /// Mark or unmark the selected entry.
@@ -55,7 +63,7 @@ pub(super) const ACTIONS: &[ActionSpec<Action>] = &[
         "filter",
         &["/"],
         "filter",
-        "Filter the entries: words, field:value, data.path:value, age>1h, OR, !, ( )",
+        "Filter the entries: words, field:value, data.path:value, age>1h, OR, !, ( ); in an entry: search its payload",
     ),
     spec(
         Action::Replay,
@@ -72,9 +80,25 @@ pub(super) const ACTIONS: &[ActionSpec<Action>] = &[
         "discard",
         "Discard the entry, the marked ones or all of a reason, into the archive: it asks first",
     ),
-    spec(Action::Restore, "restore", &["z"], "restore", "Put back what was discarded last; it asks first"),
+    spec(
+        Action::Fix,
+        "fix",
+        &["f"],
+        "fix",
+        "Do what the diagnosis names: adopt the key, map the user, send the parent, edit; it asks first",
+    ),
+    spec(
+        Action::TakeBack,
+        "undo",
+        &["z"],
+        "undo",
+        "Take back what was done last: restore what was discarded, undo what was replayed; it asks first",
+    ),
+    spec(Action::DoAgain, "redo", &["Z"], "redo", "Do again what was taken back; it asks first"),
+    spec(Action::NextHit, "next-hit", &["n"], "next hit", "Go to the next place that the search in the payload found"),
+    spec(Action::PreviousHit, "previous-hit", &["N"], "previous hit", "Go to the place before"),
     spec(Action::MarkAll, "mark-all", &["ctrl-a"], "mark all", "Mark all that match, also beyond the screen"),
-    spec(Action::Mark, "mark", &["space"], "mark", "Mark or unmark the selected entry"),
+    spec(Action::Mark, "mark", &["space"], "mark", "Mark or unmark the selected entry; fold a line of a payload"),
     spec(Action::MarkRange, "mark-range", &["ctrl-space"], "mark range", "Mark from the last mark to here"),
     spec(Action::Unmark, "unmark", &["u"], "unmark", "Take all marks away"),
     spec(
@@ -82,14 +106,14 @@ pub(super) const ACTIONS: &[ActionSpec<Action>] = &[
         "states",
         &["t"],
         "states",
-        "Show open, pending, failed, blocked, synced or all entries (also ← →)",
+        "Show open, pending, failed, blocked, synced, discarded or all entries, or the next part of one (also ← →)",
     ),
     spec(Action::CopyId, "copy-id", &["y"], "copy id", "Copy the entry's id"),
     spec(Action::CopyEntry, "copy-entry", &["Y"], "copy entry", "Copy the whole entry as JSON"),
     spec(Action::Refresh, "refresh", &["R"], "refresh", "Read the queue again now"),
     spec(Action::Jump, "jump", &["%"], "jump", "Go to a percentage of the list"),
     spec(Action::Sort(SortBy::Time), "sort-age", &["A"], "by age", "Sort by age; again to reverse"),
-    spec(Action::Sort(SortBy::Table), "sort-table", &["N"], "by table", "Sort by the table's name; again to reverse"),
+    spec(Action::Sort(SortBy::Table), "sort-table", &["B"], "by table", "Sort by the table's name; again to reverse"),
     spec(
         Action::Sort(SortBy::Operation),
         "sort-operation",

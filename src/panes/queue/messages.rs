@@ -9,6 +9,8 @@ use crate::queue::starvation::Worker;
 use crate::queue::store::{Pulse, Total};
 use crate::queue::{Anchor, Columns, Page, Scope, Shape};
 use crate::sync::EntryOutcome;
+use super::fixing::{Mend, Plan};
+use crate::sync::adopt::Parent;
 use crate::sync::discard::Put;
 use crate::sync::freeze::Frozen;
 use crate::sync::job::JobOptions;
@@ -116,6 +118,56 @@ pub enum Command {
         ids: Vec<Uuid>,
         /// Which of it.
         put: Putting,
+        /// Why.
+        reason: String,
+    },
+    /// Takes back what entries did to the master, or does it again.
+    Undo {
+        /// The entries.
+        ids: Vec<Uuid>,
+        /// Does it again.
+        redo: bool,
+        /// Only says what that would come to.
+        dry: bool,
+        /// Why.
+        reason: String,
+    },
+    /// Finds out what the remedy of an entry comes to.
+    Plan {
+        /// The shape of the queue.
+        shape: Shape,
+        /// The entry.
+        id: Uuid,
+    },
+    /// Finds the user of the master that a text id shall be mapped to.
+    FindUser {
+        /// The entry that it is about.
+        id: Uuid,
+        /// The text id.
+        text: String,
+        /// Entries that wait for it.
+        waiting: i64,
+        /// The user's id, name or address.
+        named: String,
+    },
+    /// Does a remedy.
+    Mend {
+        /// The entry.
+        id: Uuid,
+        /// The remedy.
+        mend: Mend,
+    },
+    /// Finds the row that an entry waits for.
+    Parent {
+        /// The entry.
+        id: Uuid,
+    },
+    /// Reads the rest of a long payload.
+    Rest {
+        /// The shape of the queue.
+        shape: Shape,
+        /// The entry.
+        id: Uuid,
     },
     /// Reads an entry whole for the clipboard.
     Copy {
@@ -173,6 +225,9 @@ pub enum Then {
     /// To ask whether it shall happen.
     Ask,
 }
+
+/// A payload laid out, ready to be drawn.
+pub type Laid = std::sync::Arc<super::json::Layout>;
 
 /// Answers.
 #[derive(Debug)]
@@ -233,6 +288,8 @@ pub enum Message {
     },
     /// One entry in full; none if it is gone.
     Detail(Uuid, Option<Box<Detail>>),
+    /// The payload of an entry, laid out.
+    Laid(Uuid, Laid),
     /// The row of an entry on both sides, or why not.
     Images(Uuid, Box<[Result<Image, Fault>; 2]>),
     /// What a replay would do.
@@ -256,6 +313,36 @@ pub enum Message {
     Begun,
     /// What became, or would become, of entries.
     Put(Vec<Uuid>, Putting, Result<Vec<Put>, Fault>),
+    /// What an undo or a redo would come to, or came to.
+    Undone {
+        /// The entries.
+        ids: Vec<Uuid>,
+        /// Does it again.
+        redo: bool,
+        /// Nothing was written.
+        dry: bool,
+        /// Why.
+        reason: String,
+        /// What became of each.
+        found: Result<Vec<EntryOutcome>, Fault>,
+    },
+    /// What the remedy of an entry comes to.
+    Planned(Uuid, Result<Plan, Fault>),
+    /// The user of the master that a text id shall be mapped to.
+    UserFound {
+        /// The entry that it is about.
+        id: Uuid,
+        /// The text id.
+        text: String,
+        /// Entries that wait for it.
+        waiting: i64,
+        /// The user and its name.
+        user: Result<(Uuid, Option<String>), Fault>,
+    },
+    /// A remedy was done: what, in words.
+    Mended(Uuid, Result<String, Fault>),
+    /// The row that an entry waits for.
+    Parent(Uuid, Result<Option<Parent>, Fault>),
     /// How the deployed worker fares.
     Worker(Worker),
     /// What the master knows of the columns of an entry's table.

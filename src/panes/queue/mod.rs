@@ -5,14 +5,24 @@
 
 mod answers;
 mod bulk;
+mod compare;
+mod deeds;
 mod empty;
+mod fixes;
+mod fixing;
+mod fold;
+mod history;
 mod inside;
 mod job;
+mod json;
 mod keys;
+mod lines;
 mod messages;
 mod moves;
 mod outcomes;
 mod payload;
+mod places;
+mod prompt;
 #[cfg(test)]
 mod samples;
 mod steps;
@@ -24,14 +34,11 @@ mod window;
 mod work;
 
 use crate::postgres::Fault;
-use crate::queue::detail::Detail;
 use crate::queue::filter::FilterError;
 use crate::queue::groups::Groups;
-use crate::queue::images::Image;
 use crate::queue::starvation::Worker;
 use crate::queue::store::{Pulse, Total};
-use crate::queue::{Anchor, Columns, Scope, Shape, State};
-use crate::sync::EntryOutcome;
+use crate::queue::{Anchor, Scope, Shape};
 use crate::sync::freeze::Frozen;
 use crate::ui::field::Field;
 use crate::ui::format::{count, plural};
@@ -41,6 +48,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
+use places::{Inside, Level, Section, Tab, Typing};
 use window::Window;
 
 pub use keys::Action;
@@ -52,97 +60,6 @@ pub use window::Edge;
 const REFRESH: Duration = Duration::from_secs(3);
 /// What is not looked at for so long is drawn as stale.
 const STALE: Duration = Duration::from_secs(20);
-
-/// The level that is open.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Level {
-    /// Why entries are stuck.
-    #[default]
-    Groups,
-    /// Entries.
-    List,
-    /// One entry.
-    Entry,
-}
-
-/// A choice of states.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Tab {
-    #[default]
-    Open,
-    Pending,
-    Failed,
-    Blocked,
-    Synced,
-    All,
-}
-
-impl Tab {
-    const ALL: [Self; 6] = [Self::Open, Self::Pending, Self::Failed, Self::Blocked, Self::Synced, Self::All];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Pending => "pending",
-            Self::Failed => "failed",
-            Self::Blocked => "blocked",
-            Self::Synced => "synced",
-            Self::All => "all",
-        }
-    }
-    fn states(self) -> Vec<State> {
-        match self {
-            Self::Open => State::OPEN.to_vec(),
-            Self::Pending => vec![State::Pending],
-            Self::Failed => vec![State::Failed],
-            Self::Blocked => vec![State::Blocked],
-            Self::Synced => vec![State::Synced],
-            Self::All => State::QUEUED.to_vec(),
-        }
-    }
-}
-
-/// What is being typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Typing {
-    /// A filter.
-    Filter,
-    /// A percentage to go to.
-    Jump,
-}
-
-/// One entry, as far as it was read.
-#[derive(Debug, Default)]
-struct Inside {
-    id: Option<Uuid>,
-    /// The entry went away while it was shown.
-    gone: bool,
-    detail: Option<Box<Detail>>,
-    images: Option<Box<[Result<Image, Fault>; 2]>>,
-    /// What the master knows of the table's columns.
-    columns: Columns,
-    /// What a dry run said.
-    predicted: Option<Result<EntryOutcome, Fault>>,
-    section: Section,
-    /// The first line shown of the section.
-    scroll: usize,
-}
-
-/// A part of an entry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Section {
-    /// The images side by side.
-    #[default]
-    Rows,
-    /// The payload as JSON.
-    Payload,
-    /// The tries and the chain.
-    Tries,
-}
-
-impl Section {
-    const ALL: [Self; 3] = [Self::Rows, Self::Payload, Self::Tries];
-}
 
 /// The pane's state.
 #[derive(Default)]
@@ -194,10 +111,18 @@ pub struct Queue {
     busy: bool,
     /// A replay of many is under way.
     replaying: bool,
+    /// The entries of the replay of many that was started here.
+    started: Vec<Uuid>,
     /// The entries of the question that is about to be asked.
     frozen: Option<Box<Frozen>>,
-    /// What was discarded last here.
-    discarded: Vec<Uuid>,
+    /// What was done here, to be taken back.
+    deeds: deeds::Deeds,
+    /// What a person is asked to type.
+    prompt: prompt::Prompt,
+    /// The entries that one came from, by way of a chain or a parent.
+    trail: Vec<Inside>,
+    /// The level that the first of them was opened from.
+    under: Level,
     /// How the deployed worker fares.
     worker: Option<Worker>,
 }
@@ -237,6 +162,12 @@ impl Queue {
         self.growing = true;
         let (shape, scope) = (shape.clone(), Box::new(self.scope.clone()));
         vec![Effect::Run(Command::Page { question: self.question, shape, scope, anchor, edge: Some(edge) })]
+    }
+
+    /// The choices of states that there are here.
+    fn tabs(&self) -> &'static [Tab] {
+        let archive = self.shape.as_ref().is_some_and(|shape| shape.archive);
+        &Tab::ALL[..Tab::ALL.len() - usize::from(!archive)]
     }
 
     /// Whether list and entry stand side by side.
@@ -307,10 +238,17 @@ impl Pane for Queue {
             Command::Count { .. } => Policy::Read("queue-count"),
             Command::Detail { .. } => Policy::Read("queue-entry"),
             Command::Copy { .. } => Policy::Read("queue-copy"),
+            Command::Rest { .. } => Policy::Read("queue-payload"),
             Command::Dry { .. } => Policy::Read("queue-dry-run"),
             Command::Ids { .. } => Policy::Read("queue-ids"),
             Command::Put { put: Putting::Look, .. } => Policy::Read("queue-discard"),
-            Command::Replay { .. } | Command::Start { .. } | Command::Put { .. } => Policy::Write,
+            Command::Undo { dry: true, .. } => Policy::Read("queue-undo"),
+            Command::Plan { .. } | Command::FindUser { .. } | Command::Parent { .. } => Policy::Read("queue-fix"),
+            Command::Replay { .. }
+            | Command::Start { .. }
+            | Command::Put { .. }
+            | Command::Undo { .. }
+            | Command::Mend { .. } => Policy::Write,
         }
     }
 
@@ -323,10 +261,18 @@ impl Pane for Queue {
             Command::Open { .. } | Command::Page { .. } | Command::Refresh { .. } => "reading entries".to_owned(),
             Command::Groups { .. } => "grouping failures".to_owned(),
             Command::Count { .. } => "counting entries".to_owned(),
-            Command::Detail { .. } | Command::Copy { .. } => "reading the entry".to_owned(),
+            Command::Detail { .. } | Command::Copy { .. } | Command::Rest { .. } => "reading the entry".to_owned(),
             Command::Dry { ids, .. } => format!("dry run of {}", plural(ids.len() as u64, "entry", "entries")),
             Command::Ids { .. } => "finding the entries".to_owned(),
-            Command::Put { ids, put } => {
+            Command::Undo { ids, redo, .. } => {
+                let doing = if *redo { "redoing" } else { "undoing" };
+                format!("{doing} {}", plural(ids.len() as u64, "entry", "entries"))
+            }
+            Command::Plan { .. } => "looking for the remedy".to_owned(),
+            Command::FindUser { .. } => "looking for the user".to_owned(),
+            Command::Parent { .. } => "looking for the parent".to_owned(),
+            Command::Mend { .. } => "doing the remedy".to_owned(),
+            Command::Put { ids, put, .. } => {
                 format!("{} {}", put.doing(), plural(ids.len() as u64, "entry", "entries"))
             }
             Command::Start { frozen, .. } => {
@@ -359,23 +305,29 @@ impl Pane for Queue {
             }
         }
         if self.level == Level::Entry {
+            // The way here is short, where one is is whole.
+            levels.extend(self.trail.iter().filter_map(|inside| Some(view::short_id(inside.id?))));
             levels.push(self.inside.id.map(|id| id.to_string()).unwrap_or_default());
         }
         levels
     }
 
     fn text_focus(&self) -> bool {
-        self.typing.is_some()
+        self.typing.is_some() || self.prompt.wanted.is_some()
     }
 
     fn footer(&self) -> Vec<Action> {
         match self.level {
-            Level::Groups => vec![Action::Replay, Action::DryRun, Action::Discard, Action::Filter, Action::Refresh],
+            Level::Groups => vec![Action::Fix, Action::Replay, Action::DryRun, Action::Discard, Action::Filter, Action::Refresh],
             Level::List => {
-                let act = [Action::Replay, Action::DryRun, Action::Discard, Action::Mark, Action::MarkAll];
+                let act = [Action::Fix, Action::Replay, Action::DryRun, Action::Discard, Action::Mark];
                 act.into_iter().chain([Action::Filter, Action::NextStates]).collect()
             }
-            Level::Entry => vec![Action::Replay, Action::DryRun, Action::Discard, Action::CopyId, Action::CopyEntry],
+            Level::Entry if self.shows_discarded() => vec![Action::Fix, Action::NextStates, Action::CopyId, Action::CopyEntry],
+            Level::Entry => {
+                let act = [Action::Fix, Action::Replay, Action::DryRun, Action::Discard, Action::TakeBack];
+                act.into_iter().chain([Action::NextStates, Action::CopyId]).collect()
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The cursor: through reasons, entries and one entry, by key, wheel and click.
 
 use super::window::Edge;
-use super::{Inside, Level, Queue, Section, Tab, view};
+use super::{Level, Queue, Section, view};
 use crate::queue::Anchor;
 use crate::ui::{Move, Step};
 
@@ -48,14 +48,20 @@ impl Queue {
         effects
     }
 
+    /// Shows the next part of the entry; with its length less one, the one before.
+    pub(super) fn turn_section(&mut self, by: usize) -> Step<Self> {
+        let at = Section::ALL.iter().position(|section| *section == self.inside.section).unwrap_or(0);
+        self.inside.section = Section::ALL[(at + by) % Section::ALL.len()];
+        self.inside.scroll = 0;
+        Vec::new()
+    }
+
     pub(super) fn move_inside(&mut self, step: Move) -> Step<Self> {
         let page = usize::from(self.size.height.max(12) - 10);
+        if self.inside.section == Section::Payload && self.inside.payload.step(step, page) {
+            return Vec::new();
+        }
         let inside = &mut self.inside;
-        let turn = |inside: &mut Inside, by: usize| {
-            let at = Section::ALL.iter().position(|section| *section == inside.section).unwrap_or(0);
-            inside.section = Section::ALL[(at + by) % Section::ALL.len()];
-            inside.scroll = 0;
-        };
         match step {
             Move::Up => inside.scroll = inside.scroll.saturating_sub(1),
             Move::Down => inside.scroll += 1,
@@ -63,8 +69,8 @@ impl Queue {
             Move::PageDown => inside.scroll += page,
             Move::First => inside.scroll = 0,
             Move::Last => inside.scroll = usize::MAX,
-            Move::Left => turn(inside, Section::ALL.len() - 1),
-            Move::Right => turn(inside, 1),
+            Move::Left => return self.turn_section(Section::ALL.len() - 1),
+            Move::Right => return self.turn_section(1),
         }
         let lines = super::inside::lines_of(inside);
         inside.scroll = inside.scroll.min(lines.saturating_sub(1));
@@ -87,13 +93,19 @@ impl Queue {
             view::REASONS => self.reason = index,
             view::ENTRIES => self.window.select(index),
             view::TABS => {
-                let at = Tab::ALL.iter().position(|tab| *tab == self.tab).unwrap_or(0) as isize;
+                let at = self.tabs().iter().position(|tab| *tab == self.tab).unwrap_or(0) as isize;
                 return self.turn(index as isize - at);
             }
             view::SECTIONS => {
                 self.inside.section = Section::ALL[index % Section::ALL.len()];
                 self.inside.scroll = 0;
                 return Vec::new();
+            }
+            view::PAYLOAD | view::TRIES if self.level == Level::Entry => {
+                let part = if zone == view::PAYLOAD { Section::Payload } else { Section::Tries };
+                self.inside.section = part;
+                self.inside.scroll = index;
+                self.inside.payload.put_cursor(if part == Section::Payload { index } else { self.inside.payload.cursor() });
             }
             _ => return Vec::new(),
         }

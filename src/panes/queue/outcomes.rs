@@ -1,9 +1,9 @@
-//! What dry runs, replays and discards found: the question before, and the words after.
+//! What dry runs and replays found: the question before, and the words after.
 
-use super::{Command, Inside, Putting, Queue, Then};
+use super::deeds::Deed;
+use super::{Command, Inside, Queue, Then};
 use crate::postgres::{Fault, Side};
 use crate::queue::Verdict;
-use crate::sync::discard::{Fate, Put};
 use crate::sync::freeze::Frozen;
 use crate::sync::{EntryOutcome, Outcome};
 use crate::ui::format::{count, plural};
@@ -25,6 +25,7 @@ impl Queue {
         };
         if self.inside.id == ids.first().copied() && ids.len() == 1 {
             self.inside.predicted = one;
+            self.inside.compare();
         }
         let found = match outcomes {
             Ok(found) => found,
@@ -114,6 +115,11 @@ impl Queue {
                 for done in found.iter().filter(|o| o.outcome.is_settled()) {
                     self.marks.remove(&done.id);
                 }
+                let applied: Vec<Uuid> =
+                    found.iter().filter(|o| o.outcome == Outcome::Applied).map(|o| o.id).collect();
+                if !applied.is_empty() {
+                    self.deeds.add(Deed::Replayed(applied));
+                }
                 let words = match &found[..] {
                     [one] => said(one, false),
                     all => format!("{} replayed: {}", entries(all.len()), summary(all)),
@@ -125,67 +131,12 @@ impl Queue {
         effects
     }
 
-    /// What would become, or became, of entries that are discarded or put back.
-    pub(super) fn put(&mut self, ids: &[Uuid], put: Putting, found: Result<Vec<Put>, Fault>, now: Now) -> Step<Self> {
-        if put != Putting::Look {
-            self.busy = false;
-            self.pulse = None;
-        }
-        let found = match found {
-            Ok(found) => found,
-            Err(fault) => return vec![Effect::fault(&fault)],
-        };
-        let done: Vec<Uuid> = found.iter().filter(|one| one.fate.is_done()).map(|one| one.id).collect();
-        let others = found.iter().filter(|one| !one.fate.is_done()).find_map(|one| one.message.clone());
-        let others = others.map(|words| format!(" · {} not: {words}", found.len() - done.len())).unwrap_or_default();
-        if put == Putting::Look {
-            return self.ask_to_discard(ids, &done, &others);
-        }
-        let mut words = format!("{} {}{others}", entries(done.len()), put.done());
-        if put == Putting::Discard {
-            words.push_str("; z puts it back, for 30 days");
-            for one in found.iter().filter(|one| one.fate != Fate::Missing) {
-                self.marks.remove(&one.id);
-            }
-            self.discarded = done;
-        } else {
-            self.discarded.clear();
-        }
-        let weight = if others.is_empty() { Weight::Ok } else { Weight::Warn };
-        let mut effects = vec![Effect::toast(weight, words)];
-        effects.extend(self.after_writing(ids, now));
-        effects
-    }
-
-    fn ask_to_discard(&self, ids: &[Uuid], able: &[Uuid], others: &str) -> Step<Self> {
-        if able.is_empty() || self.busy {
-            return vec![Effect::toast(Weight::Warn, format!("Nothing can be discarded{others}"))];
-        }
-        let what = entries(ids.len());
-        let replica = self.links.as_ref().map_or("the replica", |links| links.replica.name.as_str());
-        let mut details = vec![
-            "They go into the archive byte for byte and are kept there for 30 days; nothing is marked as synced."
-                .into(),
-            "The edits of their rows are given up: the next pull takes the master's rows.".into(),
-        ];
-        if !others.is_empty() {
-            details.insert(0, format!("{} can be discarded{others}", entries(able.len())));
-        }
-        vec![Effect::Ask(Ask {
-            question: format!("Discard {what} of {replica}?"),
-            details,
-            confirm: format!("Discard {what}"),
-            danger: true,
-            type_the_name: self.name_wanted(Side::Replica),
-            then: Command::Put { ids: ids.to_vec(), put: Putting::Discard },
-        })]
-    }
-
     /// Reads again what was written to.
-    fn after_writing(&mut self, ids: &[Uuid], now: Now) -> Step<Self> {
+    pub(super) fn after_writing(&mut self, ids: &[Uuid], now: Now) -> Step<Self> {
         let mut effects = Vec::new();
         if self.inside.id.is_some_and(|id| ids.contains(&id)) {
-            self.inside = Inside { id: self.inside.id, section: self.inside.section, ..Inside::default() };
+            let (id, section, payload) = (self.inside.id, self.inside.section, std::mem::take(&mut self.inside.payload));
+            self.inside = Inside { id, payload, section, ..Inside::default() };
         }
         effects.extend(self.refresh(now));
         effects.extend(self.look());
@@ -198,7 +149,7 @@ pub(super) fn entries(n: usize) -> String {
 }
 
 /// How many of each outcome.
-fn summary(found: &[EntryOutcome]) -> String {
+pub(super) fn summary(found: &[EntryOutcome]) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for one in found {
         *counts.entry(one.outcome.name()).or_default() += 1;
@@ -208,7 +159,7 @@ fn summary(found: &[EntryOutcome]) -> String {
 }
 
 /// One outcome in words.
-fn said(one: &EntryOutcome, dry: bool) -> String {
+pub(super) fn said(one: &EntryOutcome, dry: bool) -> String {
     let (would, did) = if dry { ("would ", "") } else { ("", "ed") };
     let effect = match one.outcome {
         Outcome::Applied if dry => format!("It would be applied: {}", one.verdict),

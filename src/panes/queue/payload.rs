@@ -1,61 +1,7 @@
-//! JSON as text: laid out for reading and taken apart by field, every digit and the order of keys as they are.
+//! JSON as text, taken apart by field: every digit and the order of keys as they are.
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-
-/// Lays JSON text out, one value per line. Text that is cut off in the middle is laid out as far as it goes.
-pub(super) fn pretty(text: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    let mut depth = 0_usize;
-    let mut chars = text.chars().peekable();
-    let open_line = |depth: usize| "  ".repeat(depth.min(40));
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => {
-                line.push('"');
-                let mut escaped = false;
-                for c in chars.by_ref() {
-                    line.push(c);
-                    match c {
-                        _ if escaped => escaped = false,
-                        '\\' => escaped = true,
-                        '"' => break,
-                        _ => {}
-                    }
-                }
-            }
-            '{' | '[' => {
-                line.push(c);
-                while chars.peek().is_some_and(|c| c.is_whitespace()) {
-                    chars.next();
-                }
-                if matches!(chars.peek(), Some('}' | ']')) {
-                    line.extend(chars.next());
-                } else {
-                    depth += 1;
-                    lines.push(std::mem::replace(&mut line, open_line(depth)));
-                }
-            }
-            '}' | ']' => {
-                depth = depth.saturating_sub(1);
-                lines.push(std::mem::replace(&mut line, open_line(depth)));
-                line.push(c);
-            }
-            ',' => {
-                line.push(',');
-                lines.push(std::mem::replace(&mut line, open_line(depth)));
-            }
-            ':' => line.push_str(": "),
-            c if c.is_whitespace() => {}
-            c => line.push(c),
-        }
-    }
-    if !line.trim().is_empty() {
-        lines.push(line);
-    }
-    lines
-}
 
 /// The fields of a JSON object with their values as JSON text, in their order; nothing where it is no whole object.
 pub(super) fn fields(text: &str) -> Vec<(String, String)> {
@@ -121,21 +67,6 @@ mod tests {
     #[test]
     fn digits_and_order_stay() {
         let text = r#"{"z": 9007199254740993.10, "a": [1, {}], "t": "a, \"b\": {", "n": null, "e": []}"#;
-        assert_eq!(
-            pretty(text),
-            [
-                "{",
-                "  \"z\": 9007199254740993.10,",
-                "  \"a\": [",
-                "    1,",
-                "    {}",
-                "  ],",
-                "  \"t\": \"a, \\\"b\\\": {\",",
-                "  \"n\": null,",
-                "  \"e\": []",
-                "}"
-            ]
-        );
         let names: Vec<_> = fields(text).into_iter().map(|(name, _)| name).collect();
         assert_eq!(names, ["z", "a", "t", "n", "e"]);
         assert_eq!(fields(text)[0].1, "9007199254740993.10");
@@ -144,7 +75,6 @@ mod tests {
     #[test]
     fn no_object_has_no_fields() {
         assert!(fields("[1]").is_empty() && fields("{\"a\": ").is_empty() && fields("").is_empty());
-        assert_eq!(pretty("3"), ["3"]);
     }
 
     #[test]
@@ -158,7 +88,6 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_text_panics(text in "[\\[\\]{}\",:\\\\ a1é]{0,60}") {
-            pretty(&text);
             fields(&text);
             same(&text, &text);
         }

@@ -1,6 +1,7 @@
 //! What a person does, and what the clock and the links say.
 
-use super::{Action, Command, Inside, Level, Purpose, Queue, REFRESH, Tab, Then, Typing, view};
+use super::prompt::Wanted;
+use super::{Action, Command, Inside, Level, Purpose, Queue, REFRESH, Section, Tab, Then, Typing, view};
 use crate::postgres::LinkStatus;
 use crate::queue::{Anchor, Filter, Scope, Sort, SortBy, filter};
 use crate::ui::pane::LinkView;
@@ -68,7 +69,7 @@ impl Queue {
     }
 
     fn first_read(&mut self) -> Step<Self> {
-        if self.loading || self.links.is_none() || self.replica_is_down() {
+        if self.loading || self.replica_is_down() {
             Vec::new()
         } else {
             vec![self.ask(Anchor::First)]
@@ -168,6 +169,11 @@ impl Queue {
 
     fn act(&mut self, action: Action, now: Now) -> Step<Self> {
         match action {
+            Action::Filter if self.level == Level::Entry => {
+                self.inside.section = Section::Payload;
+                self.wanted(Wanted::Find);
+                Vec::new()
+            }
             Action::Filter => {
                 if self.level == Level::Groups {
                     self.enter_list(None);
@@ -185,7 +191,20 @@ impl Queue {
             Action::Replay => self.dry(Then::Ask),
             Action::DryRun => self.dry(Then::Tell),
             Action::Discard => self.choose(Purpose::Discard),
-            Action::Restore => self.restore(),
+            Action::Fix => self.fix(),
+            Action::TakeBack => self.take_back(),
+            Action::DoAgain => self.do_again(),
+            Action::NextHit | Action::PreviousHit if self.level == Level::Entry => {
+                self.inside.section = Section::Payload;
+                if self.inside.payload.hit(action == Action::PreviousHit) {
+                    return Vec::new();
+                }
+                vec![Effect::toast(Weight::Info, "Nothing is found; / searches the payload")]
+            }
+            Action::Mark if self.level == Level::Entry && self.inside.section == Section::Payload => {
+                self.inside.payload.fold();
+                Vec::new()
+            }
             Action::MarkAll if self.level == Level::List => self.mark_all(),
             Action::Mark if self.level == Level::List => {
                 if let Some(id) = self.window.selected().map(|entry| entry.id) {
@@ -202,6 +221,7 @@ impl Queue {
                 Vec::new()
             }
             Action::NextStates if self.level == Level::List => self.turn(1),
+            Action::NextStates if self.level == Level::Entry => self.turn_section(1),
             Action::NextStates if self.level == Level::Groups => {
                 self.enter_list(None);
                 self.relist()
@@ -238,8 +258,9 @@ impl Queue {
     }
 
     pub(super) fn turn(&mut self, by: isize) -> Step<Self> {
-        let at = Tab::ALL.iter().position(|tab| *tab == self.tab).unwrap_or(0) as isize;
-        self.tab = Tab::ALL[(at + by).rem_euclid(Tab::ALL.len() as isize) as usize];
+        let tabs = self.tabs();
+        let at = tabs.iter().position(|tab| *tab == self.tab).unwrap_or(0) as isize;
+        self.tab = tabs[(at + by).rem_euclid(tabs.len() as isize) as usize];
         self.scope.members = None;
         self.relist()
     }
@@ -271,26 +292,41 @@ impl Queue {
                 self.relist()
             }
             Level::List => {
-                let Some(id) = self.window.selected().map(|entry| entry.id) else { return Vec::new() };
-                self.level = Level::Entry;
+                let Some((id, state)) = self.window.selected().map(|entry| (entry.id, entry.state)) else {
+                    return Vec::new();
+                };
+                (self.level, self.under) = (Level::Entry, Level::List);
+                self.trail.clear();
                 if self.inside.id != Some(id) {
                     self.inside = Inside { id: Some(id), ..Inside::default() };
                 }
                 let mut effects = self.look();
-                effects.extend(self.predict());
+                effects.extend(self.predict(state));
                 effects
             }
-            Level::Entry => self.move_inside(Move::Right),
+            Level::Entry => self.open_line(),
+        }
+    }
+
+    /// Opens the line of an entry that the cursor is on.
+    fn open_line(&mut self) -> Step<Self> {
+        match (self.inside.section, self.inside.id, self.shape.clone()) {
+            (Section::Rows, ..) => self.turn_section(1),
+            (Section::Tries, ..) => self.follow(),
+            (Section::Payload, Some(id), Some(shape)) if self.inside.payload.is_at_missing() => {
+                vec![Effect::Run(Command::Rest { shape, id })]
+            }
+            (Section::Payload, ..) => {
+                self.inside.payload.fold();
+                Vec::new()
+            }
         }
     }
 
     /// One level out.
     fn back(&mut self) -> Step<Self> {
         match self.level {
-            Level::Entry => {
-                self.level = Level::List;
-                Vec::new()
-            }
+            Level::Entry => self.leave(),
             Level::List if !self.scope.filter.is_everything() => {
                 self.filter.set("");
                 self.set_filter(Filter::everything())

@@ -12,6 +12,9 @@ const TYPING: Duration = Duration::from_millis(120);
 
 impl Queue {
     pub(super) fn paste(&mut self, text: &str) -> Step<Self> {
+        if self.prompt.wanted.is_some() {
+            return self.prompt_paste(text);
+        }
         match self.typing {
             Some(Typing::Filter) => {
                 self.filter.insert(text);
@@ -26,6 +29,9 @@ impl Queue {
     }
 
     pub(super) fn key(&mut self, chord: Chord) -> Step<Self> {
+        if self.prompt.wanted.is_some() {
+            return self.prompt_key(chord);
+        }
         match self.typing {
             Some(Typing::Filter) => match self.filter.key(chord) {
                 Typed::Changed => vec![Effect::Timer { id: "filter", after: TYPING }],

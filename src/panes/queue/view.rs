@@ -1,7 +1,7 @@
 //! What the pane looks like: the answer, the reasons, the list.
 
 use super::window::Held;
-use super::{Level, Queue, Tab, Typing, empty, inside};
+use super::{Level, Queue, Typing, empty, inside};
 use crate::queue::groups::Group;
 use crate::queue::{Entry, State, Verdict, diagnosis};
 use crate::ui::format::{age, count, plural};
@@ -14,6 +14,8 @@ pub(super) const REASONS: &str = "queue-reasons";
 pub(super) const ENTRIES: &str = "queue-entries";
 pub(super) const TABS: &str = "queue-states";
 pub(super) const SECTIONS: &str = "queue-sections";
+pub(super) const PAYLOAD: &str = "queue-payload";
+pub(super) const TRIES: &str = "queue-tries";
 
 /// Layout memory.
 #[derive(Debug, Default)]
@@ -22,6 +24,8 @@ pub struct View {
     /// The number of the first row on the screen, in the window's numbers.
     first: i64,
     pub(super) images: usize,
+    pub(super) payload: usize,
+    pub(super) tries: usize,
 }
 
 const REASON_COLUMNS: &[Column] = &[
@@ -135,6 +139,7 @@ pub(super) fn draw(pane: &Queue, scene: &mut Scene<'_>, area: Rect, view: &mut V
         }
         None => area,
     };
+    let area = pane.prompt.draw(scene, area);
     match pane.level {
         Level::Groups => reasons(pane, scene, area, view),
         Level::List if pane.is_wide() && area.width >= 130 => {
@@ -208,13 +213,14 @@ fn reason(pane: &Queue, group: &Group, now: Now, stale: bool) -> Row {
 
 fn explanation(scene: &mut Scene<'_>, area: Rect, group: &Group) {
     let found = &group.diagnosis;
+    let remedy = inside::remedy(found, 10_000).into_iter().next().unwrap_or_default();
     let verdict = format!("{} ({})", found.verdict, found.proof);
     let [hour, day, week] = group.recent.map(|n| count(n.unsigned_abs()));
     let figures = format!("last hour {hour} · day {day} · week {week}");
     let origin = format!(" · such as {} · group {} by rules {}", group.sample, group.id, group.rules);
     let lines: [Vec<(&str, Role)>; 5] = [
         vec![(&verdict, Role::Strong), ("  ", Role::Text), (&found.cause, Role::Text)],
-        vec![("→ ", Role::Accent), (&found.remedy, Role::Text)],
+        remedy.iter().map(|(words, role)| (words.as_str(), *role)).collect(),
         vec![("risk: ", Role::Muted), (found.risk, Role::Muted)],
         vec![("words: ", Role::Dim), (&group.pattern, Role::Muted)],
         vec![(&figures, Role::Muted), (&origin, Role::Dim)],
@@ -270,7 +276,7 @@ fn list(pane: &Queue, scene: &mut Scene<'_>, area: Rect, view: &mut View) {
 
 fn tabs(pane: &Queue, scene: &mut Scene<'_>, area: Rect) {
     let mut x = area.x + 3;
-    for (n, tab) in Tab::ALL.into_iter().enumerate() {
+    for (n, tab) in pane.tabs().iter().copied().enumerate() {
         let (name, width) = (tab.name(), tab.name().len() as u16);
         if x + width >= area.right() {
             break;
@@ -332,6 +338,10 @@ fn entry(pane: &Queue, held: &Held, now: Now, stale: bool) -> Row {
         Some(preview) => preview.clone(),
         None => format!("{}, not read for the list", crate::ui::format::size(entry.bytes.unsigned_abs().into())),
     };
+    let reason = entry.discarded.as_ref().map_or(reason, |gone| {
+        let why = gone.reason.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        format!("{}{why}, {} ago", gone.actor, age(Duration::from_secs(gone.age_s.unsigned_abs())))
+    });
     let older = Queue::age_of(held.at, entry.age_s, now);
     Row {
         marked: pane.marks.contains(&entry.id),
@@ -351,6 +361,12 @@ fn entry(pane: &Queue, held: &Held, now: Now, stale: bool) -> Row {
 
 fn age_text(older: Duration) -> String {
     age(older)
+}
+
+/// An id by its beginning and end.
+pub(super) fn short_id(id: uuid::Uuid) -> String {
+    let id = id.to_string();
+    format!("{}…{}", &id[..4], &id[34..])
 }
 
 /// A key's first value, short: a uuid by its beginning and end.

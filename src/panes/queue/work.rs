@@ -1,16 +1,20 @@
 //! How the pane's questions are asked of the databases.
 
-use super::messages::{Command, Message, Putting, Then};
+use super::fixing;
+use super::json::Layout;
+use super::messages::{Command, Laid, Message, Putting, Then};
 use super::window::{AROUND, PAGE};
 use crate::postgres::{Fault, Link, Side};
-use crate::queue::detail;
+use crate::queue::detail::{self, Detail};
 use crate::queue::groups;
 use crate::queue::images::{self, Image};
 use crate::queue::starvation;
 use crate::queue::store::{self, Pulse, Total};
 use crate::queue::{Anchor, Page, Scope, Shape, columns};
+use crate::sync::adopt;
 use crate::sync::discard::{self, By};
 use crate::sync::freeze;
+use crate::sync::undo;
 use crate::sync::{self, Mode, ReplayOptions};
 use crate::ui::{Job, Services};
 use std::sync::Arc;
@@ -24,6 +28,9 @@ const GRACE: Duration = Duration::from_millis(40);
 
 /// So many entries are tried before a replay of more is asked about.
 const TRIED: usize = 2_000;
+
+/// Remedies are done in this name.
+const BY: By<'static> = By { actor: "console", reason: "a remedy, in the console", engine: None };
 
 /// Does the work.
 pub(super) async fn perform(command: Command, services: &Services, job: Job<Message>) -> Message {
@@ -92,9 +99,9 @@ pub(super) async fn perform(command: Command, services: &Services, job: Job<Mess
             })
             .await
         }
-        Command::Put { ids, put } => {
+        Command::Put { ids, put, reason } => {
             let engine = services.engine().map(AsRef::as_ref);
-            let by = By { actor: "console", reason: "from the console", engine };
+            let by = By { actor: "console", reason: &reason, engine };
             if put != Putting::Look {
                 job.tell(Message::Begun);
             }
@@ -105,6 +112,34 @@ pub(super) async fn perform(command: Command, services: &Services, job: Job<Mess
             };
             Ok(Message::Put(ids, put, found))
         }
+        Command::Undo { ids, redo, dry, reason } => {
+            if !dry {
+                job.tell(Message::Begun);
+            }
+            let mode = if dry { Mode::Dry } else { Mode::Apply };
+            let by = By { actor: "console", reason: &reason, engine: None };
+            let found = if redo {
+                undo::redo(&pair, &ids, mode, by).await
+            } else {
+                undo::undo(&pair, &ids, mode, by).await
+            };
+            Ok(Message::Undone { ids, redo, dry, reason, found })
+        }
+        Command::Plan { shape, id } => Ok(Message::Planned(id, fixing::plan(&pair, &shape, id, BY).await)),
+        Command::FindUser { id, text, waiting, named } => {
+            let user = async {
+                let master = pair.master.session().await?;
+                adopt::user_named(&master, &named).await
+            };
+            Ok(Message::UserFound { id, text, waiting, user: user.await })
+        }
+        Command::Mend { id, mend } => {
+            job.tell(Message::Begun);
+            let by = By { engine: services.engine().map(AsRef::as_ref), ..BY };
+            Ok(Message::Mended(id, fixing::mend(&pair, id, mend, by).await))
+        }
+        Command::Parent { id } => Ok(Message::Parent(id, adopt::parent(&pair, id, false).await)),
+        Command::Rest { shape, id } => rest(&pair.replica, &shape, id).await,
         Command::Copy { shape, id } => whole(&pair.replica, &shape, id).await.map(Message::Copied),
     };
     done.unwrap_or_else(|fault| Message::Failed { question, fault })
@@ -182,6 +217,7 @@ async fn look(master: &Link, replica: &Link, shape: &Shape, id: Uuid, job: &Job<
     let client = replica.session().await?;
     let Some(found) = detail::read(&client, shape, id).await? else { return Ok(Message::Detail(id, None)) };
     let (table, payload) = (found.entry.table.clone(), found.payload.clone());
+    job.tell(Message::Laid(id, lay_out(payload.clone(), found.payload_chars).await));
     job.tell(Message::Detail(id, Some(Box::new(found))));
     let on = async |link: &Link, side: Side| {
         let session = link.session().await?;
@@ -202,18 +238,42 @@ async fn look(master: &Link, replica: &Link, shape: &Shape, id: Uuid, job: &Job<
     Ok(Message::Images(id, Box::new([there, here])))
 }
 
+/// Lays a payload out, away from where keys are answered and the screen is drawn.
+async fn lay_out(payload: String, chars: i64) -> Laid {
+    let lay = move || {
+        let missing = chars - payload.chars().count() as i64;
+        Layout::new(payload, missing)
+    };
+    Arc::new(tokio::task::spawn_blocking(lay).await.unwrap_or_default())
+}
+
+/// A long payload to its end.
+async fn rest(replica: &Link, shape: &Shape, id: Uuid) -> Result<Message, Fault> {
+    let client = replica.session().await?;
+    let Some(mut found) = detail::read(&client, shape, id).await? else { return Ok(Message::Detail(id, None)) };
+    read_rest(&client, shape, &mut found).await?;
+    Ok(Message::Laid(id, lay_out(found.payload, found.payload_chars).await))
+}
+
+async fn read_rest(client: &Client, shape: &Shape, found: &mut Detail) -> Result<(), Fault> {
+    let mut held = found.payload.chars().count() as i64;
+    while held < found.payload_chars {
+        let more = detail::payload_from(client, shape, found.entry.id, held).await?;
+        if more.is_empty() {
+            break;
+        }
+        held += more.chars().count() as i64;
+        found.payload.push_str(&more);
+    }
+    Ok(())
+}
+
 /// The entry as one JSON document, its payload digit for digit.
 async fn whole(replica: &Link, shape: &Shape, id: Uuid) -> Result<String, Fault> {
     let client = replica.session().await?;
     let gone = || Fault::new(crate::postgres::Kind::Data, format!("the entry {id} is gone")).on(Side::Replica);
     let mut found = detail::read(&client, shape, id).await?.ok_or_else(gone)?;
-    while (found.payload.chars().count() as i64) < found.payload_chars {
-        let more = detail::payload_from(&client, shape, id, found.payload.chars().count() as i64).await?;
-        if more.is_empty() {
-            break;
-        }
-        found.payload.push_str(&more);
-    }
+    read_rest(&client, shape, &mut found).await?;
     let payload = std::mem::take(&mut found.payload);
     let rest = serde_json::to_string_pretty(&found).unwrap_or_default();
     // The payload goes in as the JSON that it is, not as a text that holds JSON.

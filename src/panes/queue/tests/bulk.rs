@@ -13,11 +13,6 @@ fn chosen(pane: &mut Queue, purpose: Purpose, n: u32) -> Step<Queue> {
     pane.update(Input::Message(message), Now::at(2))
 }
 
-fn asked(effects: &[Effect<Command>]) -> &Ask<Command> {
-    let [Effect::Ask(ask)] = effects else { panic!("{effects:?}") };
-    ask
-}
-
 #[test]
 fn a_whole_reason_is_replayed_and_the_count_asked_about_is_the_count_acted_on() {
     let mut pane = stuck();
@@ -82,10 +77,11 @@ fn a_protected_target_wants_its_name() {
     pane.links = Some(Arc::new(protected));
     let dried = Message::Dried(vec![id(1)], Then::Ask, Ok(vec![outcome(1, Outcome::Applied)]));
     let effects = pane.update(Input::Message(dried), Now::at(2));
-    assert_eq!(asked(&effects).type_the_name.as_deref(), Some("master"));
+    assert_eq!(question(&effects).type_the_name.as_deref(), Some("master"));
     let looked = Message::Put(vec![id(1)], Putting::Look, Ok(vec![put(1, Fate::Discarded)]));
-    let effects = pane.update(Input::Message(looked), Now::at(2));
-    assert_eq!(asked(&effects).type_the_name.as_deref(), Some("replica"));
+    pane.update(Input::Message(looked), Now::at(2));
+    let effects = enter(&mut pane, "a test");
+    assert_eq!(question(&effects).type_the_name.as_deref(), Some("replica"));
 }
 
 #[test]
@@ -94,11 +90,15 @@ fn a_discard_looks_then_asks_then_can_be_taken_back() {
     action(&mut pane, Action::Mark);
     action(&mut pane, Action::Mark);
     let effects = action(&mut pane, Action::Discard);
-    assert!(matches!(runs(&effects)[0], Command::Put { ids, put: Putting::Look } if ids.len() == 2));
+    assert!(matches!(runs(&effects)[0], Command::Put { ids, put: Putting::Look, .. } if ids.len() == 2));
     let ids = vec![id(0), id(1)];
     let looked = Message::Put(ids.clone(), Putting::Look, Ok(vec![put(0, Fate::Discarded), put(1, Fate::TookEffect)]));
-    let effects = pane.update(Input::Message(looked), Now::at(2));
-    let ask = asked(&effects);
+    assert!(pane.update(Input::Message(looked), Now::at(2)).is_empty() && pane.text_focus());
+    assert!(toast(&enter(&mut pane, " ")).contains("cannot be empty"));
+    let effects = enter(&mut pane, "written twice");
+    assert!(!pane.text_focus());
+    let ask = question(&effects);
+    assert!(matches!(&ask.then, Command::Put { reason, .. } if reason == "written twice"), "{ask:?}");
     assert_eq!((ask.question.as_str(), ask.danger), ("Discard 2 entries of replica?", true));
     assert_eq!(ask.details[0], "1 entry can be discarded · 1 not: its effect is on the master");
     assert_eq!(Queue::policy(&ask.then), Policy::Write);
@@ -106,13 +106,15 @@ fn a_discard_looks_then_asks_then_can_be_taken_back() {
     let effects = pane.update(Input::Message(done), Now::at(3));
     assert!(toast(&effects).starts_with("1 entry discarded · 1 not"), "{}", toast(&effects));
     assert!(pane.marks.is_empty());
-    let effects = action(&mut pane, Action::Restore);
-    assert!(matches!(&asked(&effects).then, Command::Put { ids, put: Putting::Restore } if ids[..] == [id(0)]));
+    let effects = action(&mut pane, Action::TakeBack);
+    assert!(matches!(&question(&effects).then, Command::Put { ids, put: Putting::Restore, .. } if ids[..] == [id(0)]));
     pane.update(
         Input::Message(Message::Put(vec![id(0)], Putting::Restore, Ok(vec![put(0, Fate::Restored)]))),
         Now::at(4),
     );
-    assert!(toast(&action(&mut pane, Action::Restore)).starts_with("Nothing was discarded"));
+    assert!(toast(&action(&mut pane, Action::TakeBack)).starts_with("Nothing was done here yet"));
+    let effects = action(&mut pane, Action::DoAgain);
+    assert!(matches!(runs(&effects)[..], [Command::Put { put: Putting::Look, .. }]), "redo discards again");
 }
 
 #[test]
@@ -152,14 +154,7 @@ fn what_is_asked_about_is_frozen_and_each_remedy_is_said_once() {
     pane.update(Input::Message(jobs::frozen(1)), Now::at(2));
     let one = Message::Dried(vec![id(0)], Then::Ask, Ok(vec![outcome(0, Outcome::Applied)]));
     let effects = pane.update(Input::Message(one), Now::at(2));
-    assert!(matches!(&asked(&effects).then, Command::Replay { frozen: Some(frozen), .. } if frozen.run == id(9)));
+    assert!(matches!(&question(&effects).then, Command::Replay { frozen: Some(frozen), .. } if frozen.run == id(9)));
     assert!(pane.frozen.is_none(), "it belongs to one question");
 }
 
-#[test]
-fn nothing_is_asked_before_there_are_links() {
-    let mut pane = Queue::default();
-    assert!(runs(&pane.update(Input::Shown, Now::at(0))).is_empty());
-    let effects = pane.update(Input::LinksChanged(links(true, true)), Now::at(1));
-    assert!(matches!(runs(&effects)[0], Command::Open { .. }));
-}
