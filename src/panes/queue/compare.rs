@@ -1,7 +1,7 @@
 //! The images of an entry's row side by side, compared when they arrive and not while they are drawn.
 
-use super::payload::{fields, same, shown};
 use super::Inside;
+use super::payload::{fields, same, shown};
 use crate::queue::images::Image;
 use crate::queue::{Columns, Excuse};
 

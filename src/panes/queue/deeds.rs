@@ -79,7 +79,9 @@ impl Queue {
             return vec![refusal];
         }
         match self.deeds.done.last().cloned() {
-            _ if self.busy => vec![Effect::toast(Weight::Info, "Something is being written; this waits until it is done")],
+            _ if self.busy => {
+                vec![Effect::toast(Weight::Info, "Something is being written; this waits until it is done")]
+            }
             Some(Deed::Discarded(ids)) => self.ask_to_put_back(ids, Putting::Restore),
             Some(Deed::Replayed(ids)) => self.ask_why_undo(ids),
             None if self.shows_synced() => self.ask_why_undo(self.targets()),
@@ -101,8 +103,12 @@ impl Queue {
             return vec![refusal];
         }
         match self.deeds.undone.last().cloned() {
-            _ if self.busy => vec![Effect::toast(Weight::Info, "Something is being written; this waits until it is done")],
-            Some(Deed::Discarded(ids)) => vec![Effect::Run(Command::Put { ids, put: Putting::Look, reason: String::new() })],
+            _ if self.busy => {
+                vec![Effect::toast(Weight::Info, "Something is being written; this waits until it is done")]
+            }
+            Some(Deed::Discarded(ids)) => {
+                vec![Effect::Run(Command::Put { ids, put: Putting::Look, reason: String::new() })]
+            }
             Some(Deed::Replayed(ids)) => {
                 let reason = "done again".to_owned();
                 vec![Effect::Run(Command::Undo { ids, redo: true, dry: true, reason })]
@@ -302,7 +308,10 @@ fn change(one: &EntryOutcome) -> String {
                 .filter(|(name, value)| was.iter().any(|(other, old)| other == name && old != value))
                 .map(|(name, _)| name)
                 .collect();
-            format!("dry run: changes back {}", if changed.is_empty() { "nothing".to_owned() } else { changed.join(", ") })
+            format!(
+                "dry run: changes back {}",
+                if changed.is_empty() { "nothing".to_owned() } else { changed.join(", ") }
+            )
         }
         (None, None) => format!("dry run: {}", said(one, true)),
     }

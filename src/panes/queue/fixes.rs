@@ -57,7 +57,9 @@ impl Queue {
                     .map(|(column, _, value)| format!("{column}: {}", value.as_deref().unwrap_or("–")))
                     .collect();
                 details.extend(foreseen(edited.outcome.as_ref()));
-                details.push("It is the only row here with all values of the entry. The payload as queued is kept.".into());
+                details.push(
+                    "It is the only row here with all values of the entry. The payload as queued is kept.".into(),
+                );
                 let question = format!("Give the entry the key of its row on {}, and send it?", self.replica_name());
                 self.agree(id, question, details, "Adopt the key", Mend::Adopt(edited.changes))
             }

@@ -173,13 +173,18 @@ pub(super) async fn mend(pair: &Pair, id: Uuid, mend: Mend, by: By<'_>) -> Resul
             if done.saved {
                 return Ok("The entry has its key now, and is sent".to_owned());
             }
-            Err(Fault::new(Kind::Data, refusal(&done)).on(Side::Master).remedy("edit the payload, or discard the entry"))
+            Err(Fault::new(Kind::Data, refusal(&done))
+                .on(Side::Master)
+                .remedy("edit the payload, or discard the entry"))
         }
         Mend::Map { text, user } => {
             let (mapping, released) = adopt::map_user(pair, &text, &user.to_string(), SERVICE).await?;
             let name = mapping.name.unwrap_or_else(|| user.to_string());
             let sent = super::outcomes::entries(usize::try_from(released).unwrap_or(usize::MAX));
-            Ok(format!("{text} is mapped to {name}; {sent} waiting for it {}", if released == 1 { "is sent" } else { "are sent" }))
+            Ok(format!(
+                "{text} is mapped to {name}; {sent} waiting for it {}",
+                if released == 1 { "is sent" } else { "are sent" }
+            ))
         }
         Mend::Parent => match adopt::parent(pair, id, true).await? {
             Some(Parent { table, queued: Some(entry), .. }) => {

@@ -85,7 +85,9 @@ impl Folded {
                 return match self.here() {
                     // The whole of it is not folded on the way to the next part.
                     Some((0, _)) if wanted => false,
-                    Some((index, line)) if line.kind == Kind::Open && self.shut.contains(&index) != wanted => self.fold(),
+                    Some((index, line)) if line.kind == Kind::Open && self.shut.contains(&index) != wanted => {
+                        self.fold()
+                    }
                     _ => false,
                 };
             }
@@ -98,10 +100,12 @@ impl Folded {
         let Some((index, line)) = self.here() else { return false };
         let open = match line.kind {
             Kind::Open => index,
-            Kind::Close => match self.layout.lines[..index as usize].iter().rposition(|l| l.kind == Kind::Open && l.end == index) {
-                Some(open) => open as u32,
-                None => return false,
-            },
+            Kind::Close => {
+                match self.layout.lines[..index as usize].iter().rposition(|l| l.kind == Kind::Open && l.end == index) {
+                    Some(open) => open as u32,
+                    None => return false,
+                }
+            }
             _ => return false,
         };
         if !self.shut.remove(&open) {
@@ -134,7 +138,8 @@ impl Folded {
         }
         let Layout { text, lines, .. } = &*self.layout;
         let has = |line: &Line| text.get(line.whole()).is_some_and(|t| t.to_lowercase().contains(&words));
-        self.hits = (0..lines.len()).filter(|n| lines[*n].kind != Kind::Close && has(&lines[*n])).map(|n| n as u32).collect();
+        self.hits =
+            (0..lines.len()).filter(|n| lines[*n].kind != Kind::Close && has(&lines[*n])).map(|n| n as u32).collect();
     }
 
     /// To the next hit, or the one before; `false`: there is none.
@@ -215,7 +220,8 @@ impl Folded {
         let long = text.len() > cells;
         let mut text = text;
         if long && !self.words.is_empty() && self.words.is_ascii() {
-            let at = text.as_bytes().windows(self.words.len()).position(|w| w.eq_ignore_ascii_case(self.words.as_bytes()));
+            let at =
+                text.as_bytes().windows(self.words.len()).position(|w| w.eq_ignore_ascii_case(self.words.as_bytes()));
             let from = at.filter(|at| *at > cells / 2).map(|at| text.floor_char_boundary(at - cells / 4));
             if let Some(from) = from {
                 parts.push(("…".to_owned(), Role::Dim));
@@ -335,7 +341,8 @@ mod tests {
 
     #[test]
     fn ten_megabytes_are_laid_out_and_moved_in_at_once() {
-        let items: Vec<String> = (0..120_000).map(|n| format!("{{\"id\": {n}, \"text\": \"{}\"}}", "y".repeat(60))).collect();
+        let items: Vec<String> =
+            (0..120_000).map(|n| format!("{{\"id\": {n}, \"text\": \"{}\"}}", "y".repeat(60))).collect();
         let text = format!("[{}]", items.join(", "));
         assert!(text.len() > 10_000_000);
         let mut folded = of(&text);

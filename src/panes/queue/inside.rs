@@ -5,10 +5,10 @@ use super::lines::{Lines, Parts};
 use super::view::{PAYLOAD, SECTIONS, TRIES, View, is_held, short_key, state_look};
 use super::{Inside, Level, Queue, Section, empty, fixing, history};
 use crate::postgres::Fault;
-use crate::queue::detail::Detail;
-use crate::queue::images::Image;
-use crate::queue::diagnosis::{self, Diagnosis};
 use crate::queue::State;
+use crate::queue::detail::Detail;
+use crate::queue::diagnosis::{self, Diagnosis};
+use crate::queue::images::Image;
 use crate::ui::format::{age, plural};
 use crate::ui::table::{Cell, Column, Row, Table};
 use crate::ui::{Role, Scene, prose, text};
@@ -107,8 +107,11 @@ fn section(pane: &Queue, detail: &Detail, scene: &mut Scene<'_>, area: Rect, vie
         Section::Tries => {
             let all = history::lines(detail);
             let line = |row: usize| all[row].parts.clone();
-            Lines { zone: TRIES, len: all.len(), cursor: inside.scroll, focused, line: &line }
-                .draw(scene, area, &mut view.tries);
+            Lines { zone: TRIES, len: all.len(), cursor: inside.scroll, focused, line: &line }.draw(
+                scene,
+                area,
+                &mut view.tries,
+            );
         }
     }
 }
@@ -184,11 +187,8 @@ fn head(detail: &Detail, gone: bool, width: usize) -> Vec<Parts> {
 pub(super) fn remedy(found: &Diagnosis, width: usize) -> Vec<Parts> {
     let mut first = vec![("→ ".to_owned(), Role::Accent)];
     if let Some(verb) = fixing::verb(found) {
-        first = vec![
-            ("→ f ".to_owned(), Role::FooterKey),
-            (verb.to_owned(), Role::Accent),
-            (" · ".to_owned(), Role::Dim),
-        ];
+        first =
+            vec![("→ f ".to_owned(), Role::FooterKey), (verb.to_owned(), Role::Accent), (" · ".to_owned(), Role::Dim)];
     }
     let used: usize = first.iter().map(|(words, _)| text::width(words)).sum();
     // The first line is shorter by what stands before it.
@@ -276,4 +276,3 @@ fn images(inside: &Inside, scene: &mut Scene<'_>, area: Rect, view: &mut View) {
     let table = Table { zone: "queue-images", columns: &COLUMNS, len, selected, focused: false, row: &row };
     table.draw(scene, area, &mut view.images);
 }
-

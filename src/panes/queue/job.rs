@@ -1,7 +1,7 @@
 //! A replay of many: asked about with its pace, started as a job that the console owns, and looked at again when it is over.
 
-use super::outcomes::{entries, remedy};
 use super::deeds::Deed;
+use super::outcomes::{entries, remedy};
 use super::{Command, Message, Queue};
 use crate::postgres::{Fault, Side};
 use crate::sync::freeze::{Frozen, family};

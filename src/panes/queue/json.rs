@@ -88,7 +88,8 @@ impl Reader<'_> {
                     self.skip_string();
                     let place = (from as u32, self.at as u32);
                     self.skip_blanks();
-                    let in_object = self.open.last().is_some_and(|open| self.bytes[self.lines[*open].value.0 as usize] == b'{');
+                    let in_object =
+                        self.open.last().is_some_and(|open| self.bytes[self.lines[*open].value.0 as usize] == b'{');
                     if in_object && self.key == (0, 0) && self.bytes.get(self.at) == Some(&b':') {
                         self.key = place;
                         self.at += 1;
@@ -187,7 +188,15 @@ mod tests {
 
     fn shown(text: &str) -> Vec<String> {
         let layout = Layout::new(text.to_owned(), 0);
-        let line = |l: &Line| format!("{}{} {}{}", " ".repeat(l.depth.into()), layout.key(l), layout.value(l), if l.comma { "," } else { "" });
+        let line = |l: &Line| {
+            format!(
+                "{}{} {}{}",
+                " ".repeat(l.depth.into()),
+                layout.key(l),
+                layout.value(l),
+                if l.comma { "," } else { "" }
+            )
+        };
         layout.lines.iter().map(line).collect()
     }
 
@@ -196,12 +205,27 @@ mod tests {
         let text = r#"{"z": 9007199254740993.10, "a": [1, {}, true], "t": "a, \"b\": {", "n": null, "e": []}"#;
         assert_eq!(
             shown(text),
-            [" {", " \"z\" 9007199254740993.10,", " \"a\" [", "   1,", "   {},", "   true", "  ],", " \"t\" \"a, \\\"b\\\": {\",", " \"n\" null,", " \"e\" []", " }"]
+            [
+                " {",
+                " \"z\" 9007199254740993.10,",
+                " \"a\" [",
+                "   1,",
+                "   {},",
+                "   true",
+                "  ],",
+                " \"t\" \"a, \\\"b\\\": {\",",
+                " \"n\" null,",
+                " \"e\" []",
+                " }"
+            ]
         );
         let layout = Layout::new(text.to_owned(), 0);
         let kinds: Vec<Kind> = layout.lines.iter().map(|line| line.kind).collect();
         assert_eq!(kinds, [Open, Number, Open, Number, Empty, Bool, Close, Text, Null, Empty, Close]);
-        assert_eq!((layout.lines[0].items, layout.lines[0].end, layout.lines[2].items, layout.lines[2].end), (5, 10, 3, 6));
+        assert_eq!(
+            (layout.lines[0].items, layout.lines[0].end, layout.lines[2].items, layout.lines[2].end),
+            (5, 10, 3, 6)
+        );
     }
 
     #[test]

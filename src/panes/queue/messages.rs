@@ -1,5 +1,6 @@
 //! What the pane asks of the databases, and the answers, as data.
 
+use super::fixing::{Mend, Plan};
 use super::window::Edge;
 use crate::postgres::Fault;
 use crate::queue::detail::Detail;
@@ -9,7 +10,6 @@ use crate::queue::starvation::Worker;
 use crate::queue::store::{Pulse, Total};
 use crate::queue::{Anchor, Columns, Page, Scope, Shape};
 use crate::sync::EntryOutcome;
-use super::fixing::{Mend, Plan};
 use crate::sync::adopt::Parent;
 use crate::sync::discard::Put;
 use crate::sync::freeze::Frozen;

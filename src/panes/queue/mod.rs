@@ -43,12 +43,12 @@ use crate::sync::freeze::Frozen;
 use crate::ui::field::Field;
 use crate::ui::format::{count, plural};
 use crate::ui::{ActionSpec, Answer, Effect, Input, Job, Links, Now, Pane, Policy, Scene, Services, Step};
+use places::{Inside, Level, Section, Tab, Typing};
 use ratatui::layout::{Rect, Size};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
-use places::{Inside, Level, Section, Tab, Typing};
 use window::Window;
 
 pub use keys::Action;
@@ -318,12 +318,16 @@ impl Pane for Queue {
 
     fn footer(&self) -> Vec<Action> {
         match self.level {
-            Level::Groups => vec![Action::Fix, Action::Replay, Action::DryRun, Action::Discard, Action::Filter, Action::Refresh],
+            Level::Groups => {
+                vec![Action::Fix, Action::Replay, Action::DryRun, Action::Discard, Action::Filter, Action::Refresh]
+            }
             Level::List => {
                 let act = [Action::Fix, Action::Replay, Action::DryRun, Action::Discard, Action::Mark];
                 act.into_iter().chain([Action::Filter, Action::NextStates]).collect()
             }
-            Level::Entry if self.shows_discarded() => vec![Action::Fix, Action::NextStates, Action::CopyId, Action::CopyEntry],
+            Level::Entry if self.shows_discarded() => {
+                vec![Action::Fix, Action::NextStates, Action::CopyId, Action::CopyEntry]
+            }
             Level::Entry => {
                 let act = [Action::Fix, Action::Replay, Action::DryRun, Action::Discard, Action::TakeBack];
                 act.into_iter().chain([Action::NextStates, Action::CopyId]).collect()

@@ -105,7 +105,11 @@ impl Queue {
                 let part = if zone == view::PAYLOAD { Section::Payload } else { Section::Tries };
                 self.inside.section = part;
                 self.inside.scroll = index;
-                self.inside.payload.put_cursor(if part == Section::Payload { index } else { self.inside.payload.cursor() });
+                self.inside.payload.put_cursor(if part == Section::Payload {
+                    index
+                } else {
+                    self.inside.payload.cursor()
+                });
             }
             _ => return Vec::new(),
         }

@@ -115,8 +115,7 @@ impl Queue {
                 for done in found.iter().filter(|o| o.outcome.is_settled()) {
                     self.marks.remove(&done.id);
                 }
-                let applied: Vec<Uuid> =
-                    found.iter().filter(|o| o.outcome == Outcome::Applied).map(|o| o.id).collect();
+                let applied: Vec<Uuid> = found.iter().filter(|o| o.outcome == Outcome::Applied).map(|o| o.id).collect();
                 if !applied.is_empty() {
                     self.deeds.add(Deed::Replayed(applied));
                 }
@@ -135,7 +134,8 @@ impl Queue {
     pub(super) fn after_writing(&mut self, ids: &[Uuid], now: Now) -> Step<Self> {
         let mut effects = Vec::new();
         if self.inside.id.is_some_and(|id| ids.contains(&id)) {
-            let (id, section, payload) = (self.inside.id, self.inside.section, std::mem::take(&mut self.inside.payload));
+            let (id, section, payload) =
+                (self.inside.id, self.inside.section, std::mem::take(&mut self.inside.payload));
             self.inside = Inside { id, payload, section, ..Inside::default() };
         }
         effects.extend(self.refresh(now));

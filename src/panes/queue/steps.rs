@@ -69,11 +69,7 @@ impl Queue {
     }
 
     fn first_read(&mut self) -> Step<Self> {
-        if self.loading || self.replica_is_down() {
-            Vec::new()
-        } else {
-            vec![self.ask(Anchor::First)]
-        }
+        if self.loading || self.replica_is_down() { Vec::new() } else { vec![self.ask(Anchor::First)] }
     }
 
     fn links_changed(&mut self, links: Arc<Links>, now: Now) -> Step<Self> {

@@ -118,11 +118,8 @@ pub(super) async fn perform(command: Command, services: &Services, job: Job<Mess
             }
             let mode = if dry { Mode::Dry } else { Mode::Apply };
             let by = By { actor: "console", reason: &reason, engine: None };
-            let found = if redo {
-                undo::redo(&pair, &ids, mode, by).await
-            } else {
-                undo::undo(&pair, &ids, mode, by).await
-            };
+            let found =
+                if redo { undo::redo(&pair, &ids, mode, by).await } else { undo::undo(&pair, &ids, mode, by).await };
             Ok(Message::Undone { ids, redo, dry, reason, found })
         }
         Command::Plan { shape, id } => Ok(Message::Planned(id, fixing::plan(&pair, &shape, id, BY).await)),

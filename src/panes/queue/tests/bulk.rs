@@ -157,4 +157,3 @@ fn what_is_asked_about_is_frozen_and_each_remedy_is_said_once() {
     assert!(matches!(&question(&effects).then, Command::Replay { frozen: Some(frozen), .. } if frozen.run == id(9)));
     assert!(pane.frozen.is_none(), "it belongs to one question");
 }
-

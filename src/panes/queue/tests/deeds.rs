@@ -29,7 +29,9 @@ fn a_replay_is_taken_back_and_done_again() {
     assert_eq!((ask.question.as_str(), ask.danger), ("Undo 1 entry on master?", true));
     assert_eq!(ask.details[0], "dry run: changes back content");
     assert!(ask.details.contains(&"reason: wrong row".to_owned()));
-    assert!(matches!(ask.then, Command::Undo { dry: false, redo: false, .. }) && Queue::policy(&ask.then) == Policy::Write);
+    assert!(
+        matches!(ask.then, Command::Undo { dry: false, redo: false, .. }) && Queue::policy(&ask.then) == Policy::Write
+    );
     let effects = tell(&mut pane, undone(&[1], false, false, vec![outcome(1, Outcome::Applied)]));
     assert_eq!(toast(&effects), "1 entry undone; Z does it again");
     assert!(toast(&action(&mut pane, Action::TakeBack)).starts_with("Nothing was done here yet"));

@@ -75,7 +75,9 @@ fn a_user_is_named_found_and_then_asked_about() {
     assert_eq!(ask.details[0], format!("user_id_mapping: guest → {} (alice)", id(77)));
     assert!(ask.details[1].starts_with("3 entries waiting"));
     assert_eq!(ask.type_the_name.as_deref(), Some("master"));
-    assert!(matches!(&ask.then, Command::Mend { mend: Mend::Map { text, user }, .. } if text == "guest" && *user == id(77)));
+    assert!(
+        matches!(&ask.then, Command::Mend { mend: Mend::Map { text, user }, .. } if text == "guest" && *user == id(77))
+    );
     let nobody = Fault::new(Kind::Settings, "no user of the master: eve");
     assert!(toast(&tell(&mut pane, found(Err(nobody)))).contains("no user of the master: eve"));
 }
@@ -158,13 +160,17 @@ fn the_chain_and_the_parent_are_gone_to_and_esc_comes_back_one_by_one() {
     insta::assert_snapshot!("chain_80x24", drawn(&pane, 80, 20, 1));
     let effects = pane.update(Input::Open, Now::at(2));
     assert!(matches!(runs(&effects)[..], [Command::Parent { id: wanted }] if *wanted == id(1)));
-    for (place, words) in [(Place::Master, "is on the master"), (Place::Replica, "f queues it"), (Place::Nowhere, "neither")] {
+    for (place, words) in
+        [(Place::Master, "is on the master"), (Place::Replica, "f queues it"), (Place::Nowhere, "neither")]
+    {
         let effects = tell(&mut pane, Message::Parent(id(1), Ok(Some(parent(place)))));
         assert!(toast(&effects).contains(words), "{effects:?}");
     }
     let queued = parent(Place::Queued { entry: id(50), state: "quarantined".into() });
     let effects = tell(&mut pane, Message::Parent(id(1), Ok(Some(queued))));
-    assert!(matches!(runs(&effects)[..], [Command::Detail { id: wanted, .. }, Command::Dry { .. }] if *wanted == id(50)));
+    assert!(
+        matches!(runs(&effects)[..], [Command::Detail { id: wanted, .. }, Command::Dry { .. }] if *wanted == id(50))
+    );
     let mut other = detail(50);
     other.chain[0].before = true;
     tell(&mut pane, Message::Detail(id(50), Some(Box::new(other))));
