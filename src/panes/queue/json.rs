@@ -243,7 +243,7 @@ mod tests {
                 assert!(layout.text.get(line.whole()).is_some());
             }
             let bare = |text: &str| text.chars().filter(|c| !" ,:".contains(*c)).collect::<String>();
-            let lines: String = layout.lines.iter().map(|l| format!("{}{}", layout.key(l), layout.value(l))).collect();
+            let lines: String = layout.lines.iter().flat_map(|l| [layout.key(l), layout.value(l)]).collect();
             assert_eq!(bare(&lines), bare(&text));
         }
     }
