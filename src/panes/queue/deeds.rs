@@ -118,7 +118,7 @@ impl Queue {
     }
 
     /// Whether what is selected is on the master.
-    fn shows_synced(&self) -> bool {
+    pub(super) fn shows_synced(&self) -> bool {
         let state = match self.level {
             Level::Groups => None,
             Level::List => self.window.selected().map(|entry| entry.state),

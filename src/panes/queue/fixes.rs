@@ -107,7 +107,12 @@ impl Queue {
     }
 
     /// Asks whether a remedy shall be done.
-    fn agree(&self, id: Uuid, question: String, details: Vec<String>, confirm: &str, mend: Mend) -> Step<Self> {
+    fn agree(&self, id: Uuid, question: String, mut details: Vec<String>, confirm: &str, mend: Mend) -> Step<Self> {
+        let group = self.groups.as_ref().and_then(|groups| groups.groups.get(self.reason));
+        if let Some(group) = group.filter(|group| self.level == Level::Groups && group.count > 1) {
+            let count = crate::ui::format::count(group.count.unsigned_abs());
+            details.push(format!("This is about {id}, one of {count} entries of this reason."));
+        }
         vec![Effect::Ask(Ask {
             question,
             details,

@@ -197,7 +197,7 @@ impl Folded {
             Kind::Open | Kind::Close | Kind::Empty => Role::Dim,
             Kind::Text => Role::Text,
             Kind::Number => Role::Info,
-            Kind::Bool => Role::Graph,
+            Kind::Bool => Role::Strong,
             Kind::Null => Role::Muted,
             Kind::Other => Role::Warn,
         };

@@ -328,6 +328,13 @@ impl Pane for Queue {
             Level::Entry if self.shows_discarded() => {
                 vec![Action::Fix, Action::NextStates, Action::CopyId, Action::CopyEntry]
             }
+            Level::Entry if self.shows_synced() => {
+                vec![Action::TakeBack, Action::NextStates, Action::Filter, Action::CopyId, Action::CopyEntry]
+            }
+            Level::Entry if self.inside.section == Section::Payload => {
+                let act = [Action::Fix, Action::Replay, Action::Discard, Action::Filter, Action::NextHit];
+                act.into_iter().chain([Action::NextStates]).collect()
+            }
             Level::Entry => {
                 let act = [Action::Fix, Action::Replay, Action::DryRun, Action::Discard, Action::TakeBack];
                 act.into_iter().chain([Action::NextStates, Action::CopyId]).collect()

@@ -53,6 +53,9 @@ fn a_key_is_adopted_after_it_was_shown() {
     assert_eq!(ask.type_the_name.as_deref(), Some("replica"));
     let Command::Mend { mend: Mend::Adopt(shown), .. } = &ask.then else { panic!("{ask:?}") };
     assert_eq!((shown, Queue::policy(&ask.then)), (&changes, Policy::Write));
+    assert!(!ask.details.iter().any(|line| line.contains("one of")), "it is about the open entry");
+    let effects = planned(&mut stuck(), Plan::Adopt(Box::new(edited.clone())));
+    assert!(question(&effects).details[3].ends_with("one of 31 entries of this reason."), "{effects:?}");
     let refused = Edited { outcome: Some(outcome(1, Outcome::Failed)), ..edited };
     let words = toast(&planned(&mut pane, Plan::Adopt(Box::new(refused))));
     assert!(words.contains("does not help") && words.contains("violates"), "{words}");
