@@ -119,6 +119,15 @@ pub async fn set(replica: &Client, text: &str, values: &[String]) -> Result<Stri
     Ok(text)
 }
 
+/// Where a text stops being JSON, if it does.
+pub fn no_json(text: &str) -> Option<Problem> {
+    let error = serde_json::from_str::<serde::de::IgnoredAny>(text).err()?;
+    let reason = error.to_string();
+    let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();
+    let (line, column) = (error.line().max(1), error.column().max(1));
+    Some(Problem { line, column, path: String::new(), reason: format!("it is no JSON: {reason}") })
+}
+
 /// What is wrong with the text of a payload for a table of the master; nothing: it can be tried.
 pub async fn check(
     master: &Client,
@@ -127,11 +136,8 @@ pub async fn check(
     key: Option<&str>,
     text: &str,
 ) -> Result<Vec<Problem>, Fault> {
-    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) {
-        let reason = error.to_string();
-        let reason = reason.split(" at line ").next().unwrap_or_default().to_owned();
-        let (line, column) = (error.line().max(1), error.column().max(1));
-        return Ok(vec![Problem { line, column, path: String::new(), reason: format!("it is no JSON: {reason}") }]);
+    if let Some(problem) = no_json(text) {
+        return Ok(vec![problem]);
     }
     let sql = "SELECT p.path, p.reason FROM robbie_sync.problems($1, $2, $3::text::jsonb, $4::text::jsonb) p";
     let found = match master.query(sql, &[&table, &op, &key, &text]).await {

@@ -3,6 +3,7 @@
 //! A pane imports [`pane`] for the contract and the widgets it draws with. Nothing here reads a terminal, a clock or a
 //! network; the loop that does is the console's.
 
+pub mod editor;
 pub mod field;
 pub mod format;
 pub mod header;

@@ -84,6 +84,7 @@ impl Queue {
             }
             Message::Dried(ids, then, outcomes) => self.dried(ids, then, outcomes),
             Message::Replayed(ids, outcomes) => self.replayed(&ids, outcomes, now),
+            Message::Edit(answer) => self.edit_told(answer, now),
             Message::Started(started) => Self::started(started),
             Message::Chosen { question, purpose, ids } if question == self.question => self.chosen(purpose, ids),
             Message::Frozen(frozen) => {

@@ -77,7 +77,7 @@ impl Queue {
                 let question = format!("Queue the missing row of {} on {}?", parent.table, self.replica_name());
                 self.agree(id, question, details, "Queue the parent", Mend::Parent)
             }
-            Ok(Plan::Edit(column)) => Self::edit(id, column.as_deref()),
+            Ok(Plan::Edit(column)) => self.edit_entry(id, column),
             Ok(Plan::Migrate(remedy)) => say(format!("The master's schema comes first: {remedy}")),
             Ok(Plan::Words(words)) => say(words),
         }
@@ -132,12 +132,6 @@ impl Queue {
         };
         effects.extend(self.after_writing(&[id], now));
         effects
-    }
-
-    /// Opens the editor for an entry, at a column.
-    pub(super) fn edit(id: Uuid, column: Option<&str>) -> Step<Self> {
-        let what = column.map(|column| format!(" ({column})")).unwrap_or_default();
-        vec![Effect::toast(Weight::Warn, format!("Its payload must change{what}: robbie queue edit {id}"))]
     }
 
     /// Whether what is selected stands in the archive.

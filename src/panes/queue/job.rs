@@ -126,6 +126,7 @@ impl Queue {
     /// A write broke: nothing is awaited of it any more.
     pub(super) fn broke(&mut self, now: Now) -> Step<Self> {
         self.busy = false;
+        self.edit_broke();
         self.pulse = None;
         self.refresh(now)
     }

@@ -24,6 +24,8 @@ pub enum Action {
     NextHit,
     /// The one before.
     PreviousHit,
+    /// Edit the payload.
+    Edit,
     /// Mark all that match.
     MarkAll,
     /// Mark or unmark the selected entry.
@@ -97,6 +99,13 @@ pub(super) const ACTIONS: &[ActionSpec<Action>] = &[
     spec(Action::DoAgain, "redo", &["Z"], "redo", "Do again what was taken back; it asks first"),
     spec(Action::NextHit, "next-hit", &["n"], "next hit", "Go to the next place that the search in the payload found"),
     spec(Action::PreviousHit, "previous-hit", &["N"], "previous hit", "Go to the place before"),
+    spec(
+        Action::Edit,
+        "edit",
+        &["e"],
+        "edit",
+        "Edit the entry's payload: checked while you type, tried dry, then saved",
+    ),
     spec(Action::MarkAll, "mark-all", &["ctrl-a"], "mark all", "Mark all that match, also beyond the screen"),
     spec(Action::Mark, "mark", &["space"], "mark", "Mark or unmark the selected entry; fold a line of a payload"),
     spec(Action::MarkRange, "mark-range", &["ctrl-space"], "mark range", "Mark from the last mark to here"),

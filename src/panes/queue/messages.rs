@@ -94,6 +94,8 @@ pub enum Command {
         /// The entries and their rows as they were when a person was asked: what changed since is not touched.
         frozen: Option<Box<Frozen>>,
     },
+    /// What the payload editor asks.
+    Edit(super::editor::Ask),
     /// Starts a replay of many.
     Start {
         /// The entries and their rows as they were when a person was asked.
@@ -296,6 +298,8 @@ pub enum Message {
     Dried(Vec<Uuid>, Then, Result<Vec<EntryOutcome>, Fault>),
     /// What a replay did.
     Replayed(Vec<Uuid>, Result<Vec<EntryOutcome>, Fault>),
+    /// What the payload editor is answered.
+    Edit(super::editor::Answer),
     /// Whether a replay of many could be started.
     Started(Result<(), Fault>),
     /// The ids of what is meant.

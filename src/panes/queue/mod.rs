@@ -7,6 +7,7 @@ mod answers;
 mod bulk;
 mod compare;
 mod deeds;
+mod editor;
 mod empty;
 mod fixes;
 mod fixing;
@@ -109,6 +110,8 @@ pub struct Queue {
     inside: Inside,
     /// Something is being replayed, discarded or restored.
     busy: bool,
+    /// The entry that is edited.
+    editing: Option<Box<editor::Editing>>,
     /// A replay of many is under way.
     replaying: bool,
     /// The entries of the replay of many that was started here.
@@ -228,6 +231,9 @@ impl Pane for Queue {
 
     fn draw(&self, scene: &mut Scene<'_>, area: Rect, view: &mut View) {
         view::draw(self, scene, area, view);
+        if let Some(editing) = &self.editing {
+            editor::view::draw(editing, scene, area, &mut view.editor);
+        }
     }
 
     fn policy(command: &Command) -> Policy {
@@ -242,9 +248,13 @@ impl Pane for Queue {
             Command::Dry { .. } => Policy::Read("queue-dry-run"),
             Command::Ids { .. } => Policy::Read("queue-ids"),
             Command::Put { put: Putting::Look, .. } => Policy::Read("queue-discard"),
+            Command::Edit(editor::Ask::Open(_)) => Policy::Read("queue-edit"),
+            Command::Edit(editor::Ask::Check { .. }) => Policy::Read("queue-edit-check"),
+            Command::Edit(editor::Ask::Try { .. }) => Policy::Read("queue-edit-try"),
             Command::Undo { dry: true, .. } => Policy::Read("queue-undo"),
             Command::Plan { .. } | Command::FindUser { .. } | Command::Parent { .. } => Policy::Read("queue-fix"),
-            Command::Replay { .. }
+            Command::Edit(editor::Ask::Save { .. })
+            | Command::Replay { .. }
             | Command::Start { .. }
             | Command::Put { .. }
             | Command::Undo { .. }
@@ -263,6 +273,8 @@ impl Pane for Queue {
             Command::Count { .. } => "counting entries".to_owned(),
             Command::Detail { .. } | Command::Copy { .. } | Command::Rest { .. } => "reading the entry".to_owned(),
             Command::Dry { ids, .. } => format!("dry run of {}", plural(ids.len() as u64, "entry", "entries")),
+            Command::Edit(editor::Ask::Save { .. }) => "saving the edit".to_owned(),
+            Command::Edit(_) => "checking the edit".to_owned(),
             Command::Ids { .. } => "finding the entries".to_owned(),
             Command::Undo { ids, redo, .. } => {
                 let doing = if *redo { "redoing" } else { "undoing" };
@@ -313,11 +325,12 @@ impl Pane for Queue {
     }
 
     fn text_focus(&self) -> bool {
-        self.typing.is_some() || self.prompt.wanted.is_some()
+        self.typing.is_some() || self.prompt.wanted.is_some() || self.editing.is_some()
     }
 
     fn footer(&self) -> Vec<Action> {
         match self.level {
+            _ if self.editing.is_some() => Vec::new(),
             Level::Groups => {
                 vec![Action::Fix, Action::Replay, Action::DryRun, Action::Discard, Action::Filter, Action::Refresh]
             }
@@ -336,7 +349,7 @@ impl Pane for Queue {
                 act.into_iter().chain([Action::NextStates]).collect()
             }
             Level::Entry => {
-                let act = [Action::Fix, Action::Replay, Action::DryRun, Action::Discard, Action::TakeBack];
+                let act = [Action::Fix, Action::Edit, Action::Replay, Action::DryRun, Action::Discard];
                 act.into_iter().chain([Action::NextStates, Action::CopyId]).collect()
             }
         }

@@ -17,6 +17,10 @@ const SHARE: u32 = 20;
 
 impl Queue {
     pub(super) fn step(&mut self, input: Input<Action, <Self as Pane>::Message>, now: Now) -> Step<Self> {
+        let input = match self.edit_step(input) {
+            Ok(effects) => return effects,
+            Err(input) => input,
+        };
         match input {
             Input::Action(action) => {
                 self.touched = true;
@@ -201,6 +205,11 @@ impl Queue {
                 self.inside.payload.fold();
                 Vec::new()
             }
+            Action::Edit => match self.targets()[..] {
+                [id] => self.edit_entry(id, None),
+                [] => vec![Effect::toast(Weight::Info, "No entry is selected")],
+                _ => vec![Effect::toast(Weight::Info, "One entry is edited at a time: u takes the marks away")],
+            },
             Action::MarkAll if self.level == Level::List => self.mark_all(),
             Action::Mark if self.level == Level::List => {
                 if let Some(id) = self.window.selected().map(|entry| entry.id) {

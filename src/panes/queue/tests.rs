@@ -2,6 +2,7 @@
 
 mod bulk;
 mod deeds;
+mod edits;
 mod fixes;
 mod jobs;
 mod levels;

@@ -26,6 +26,7 @@ pub struct View {
     pub(super) images: usize,
     pub(super) payload: usize,
     pub(super) tries: usize,
+    pub(super) editor: crate::ui::editor::Corner,
 }
 
 const REASON_COLUMNS: &[Column] = &[

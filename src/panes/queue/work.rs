@@ -91,6 +91,7 @@ pub(super) async fn perform(command: Command, services: &Services, job: Job<Mess
             };
             Ok(Message::Replayed(ids, outcomes))
         }
+        Command::Edit(ask) => return super::editor::work::perform(ask, services, &job).await,
         Command::Start { frozen, options } => return super::job::start(services, *frozen, options).await,
         Command::Ids { question, shape, scope, purpose } => {
             aside(&pair.replica, "choice", &job, async |client| {
