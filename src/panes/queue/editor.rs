@@ -210,6 +210,7 @@ impl Queue {
     }
 
     /// The editor has the keys while it is open; what it does not know goes on to the pane.
+    #[expect(clippy::result_large_err, reason = "an input that goes on to the pane is no error")]
     pub(super) fn edit_step(&mut self, input: Input<Action, Message>) -> Result<Step<Self>, Input<Action, Message>> {
         let Some(editing) = &mut self.editing else { return Err(input) };
         let writing = matches!(editing.phase, Phase::Writing);
@@ -307,7 +308,6 @@ impl Queue {
                 editing.scroll(by);
                 Vec::new()
             }
-            Phase::Saving => Vec::new(),
             // The text stays, over the entry as it is now: the difference shows what that changes.
             Phase::Overtaken(_) if key.code == KeyCode::Char('k') => {
                 vec![Effect::Run(Command::Edit(Ask::Open(editing.id)))]
@@ -320,7 +320,7 @@ impl Queue {
                 editing.phase = Phase::Writing;
                 Vec::new()
             }
-            Phase::Overtaken(_) => Vec::new(),
+            Phase::Saving | Phase::Overtaken(_) => Vec::new(),
         }
     }
 

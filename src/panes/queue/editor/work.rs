@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_difference_shows_what_changed_and_what_is_left_out() {
-        let before: String = (1..=20).map(|n| format!("line {n}\n")).collect();
+        let before = (1..=20).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n") + "\n";
         let found = compared(&before, &before.replace("line 10\n", "line ten\n"));
         assert_eq!(found[0], Change::Between(6));
         assert!(found.contains(&Change::Gone("line 10".into())) && found.contains(&Change::New("line ten".into())));

@@ -19,7 +19,7 @@ fn draft() -> Draft {
     }
 }
 
-fn edits<'a>(effects: &'a [Effect<Command>]) -> Vec<&'a Ask> {
+fn edits(effects: &[Effect<Command>]) -> Vec<&Ask> {
     runs(effects).into_iter().filter_map(|c| if let Command::Edit(ask) = c { Some(ask) } else { None }).collect()
 }
 
