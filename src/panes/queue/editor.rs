@@ -1,12 +1,15 @@
 //! The payload editor: written with checks while one types, looked over as a diff with its dry run, saved where nobody changed the
 //! entry meanwhile.
 
+mod messages;
 pub(super) mod view;
 pub(super) mod work;
 
+pub use messages::{Answer, Ask, Change, Check};
+
 use super::{Action, Command, Inside, Message, Queue};
 use crate::postgres::{Fault, Kind, Side};
-use crate::sync::edit::{Draft, Edited, Problem};
+use crate::sync::edit::{Draft, Edited};
 use crate::ui::editor::Editor;
 use crate::ui::pane::Ask as Question;
 use crate::ui::{Chord, Effect, Input, Level as Weight, Now, Step};
@@ -19,87 +22,6 @@ const REST: Duration = Duration::from_millis(150);
 /// The name of the timer, and of the text that goes to `$EDITOR`.
 const CHECK: &str = "edit-check";
 const OUTSIDE: &str = "payload";
-
-/// What the editor asks of the databases.
-#[derive(Clone, Debug)]
-pub enum Ask {
-    /// Reads the entry to be edited.
-    Open(Uuid),
-    /// Checks the text as it is now.
-    Check {
-        /// The entry as it was opened.
-        draft: Box<Draft>,
-        /// Which text this is.
-        version: u64,
-        /// The text.
-        text: String,
-    },
-    /// Says what it changes, and what sending it would come to.
-    Try {
-        /// The entry as it was opened.
-        draft: Box<Draft>,
-        /// Which text this is.
-        version: u64,
-        /// The text.
-        text: String,
-    },
-    /// Saves it.
-    Save {
-        /// The entry as it was opened.
-        draft: Box<Draft>,
-        /// The text.
-        text: String,
-    },
-}
-
-/// What they answer.
-#[derive(Debug)]
-pub enum Answer {
-    /// The entry to be edited.
-    Opened(Uuid, Result<Box<Draft>, Fault>),
-    /// What is wrong with a text.
-    Checked(u64, Check),
-    /// What it changes, line by line.
-    Compared(u64, Vec<Change>),
-    /// What sending it would come to.
-    Tried(u64, Result<Box<Edited>, Fault>),
-    /// What became of it.
-    Saved(Uuid, Result<Box<Edited>, Fault>),
-}
-
-/// What is known of a text.
-#[derive(Debug, Default)]
-pub enum Check {
-    /// Nothing yet.
-    #[default]
-    Awaited,
-    /// It was checked against the master.
-    Whole(Vec<Problem>),
-    /// It was only checked for being JSON, and why.
-    Partly(Vec<Problem>, String),
-}
-
-impl Check {
-    fn problems(&self) -> &[Problem] {
-        match self {
-            Self::Awaited => &[],
-            Self::Whole(problems) | Self::Partly(problems, _) => problems,
-        }
-    }
-}
-
-/// A line of the difference.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
-    /// It is as it was.
-    Kept(String),
-    /// It was there.
-    Gone(String),
-    /// It is new.
-    New(String),
-    /// Lines that are as they were, left out.
-    Between(usize),
-}
 
 /// What the editor shows.
 #[derive(Debug, Default)]
