@@ -110,7 +110,7 @@ fn statement(shape: &Shape, scope: &Scope, lot: Option<Lot>) -> Result<Statement
         md5_of(&["verdict", "sqlstate", "object", "error"]),
         shape.state(),
     ));
-    out.push(&shape.from()).push(" where ");
+    out.push(&Lot::tables(lot, shape)).push(" where ");
     scope.condition(shape, &mut out).map_err(|error| refused(&error))?;
     if let Some(lot) = lot {
         lot.condition(&mut out);

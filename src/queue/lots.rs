@@ -12,14 +12,23 @@ pub const FILTERED: i64 = 350_000;
 /// How many failures are grouped by one statement.
 pub const GROUPED: i64 = 150_000;
 
+/// Up to how many entries each is looked up.
+const FEW: i64 = 100_000;
+
 /// A range of places in the queue, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lot {
     from: i64,
     to: i64,
+    /// Its entries are few among many: each is looked up, whatever the planner thinks of going through all.
+    few: bool,
 }
 
 impl Lot {
+    /// The tables to read a lot of a source from; without one all of it.
+    pub fn tables(lot: Option<Self>, source: &Shape) -> String {
+        if lot.is_some_and(|lot| lot.few) { source.looked_up() } else { source.from() }
+    }
     /// Adds the condition for being in it.
     pub fn condition(self, out: &mut Statement) {
         out.push(" and e.seq between ").bind(Value::Int(self.from)).push(" and ").bind(Value::Int(self.to));
@@ -33,11 +42,20 @@ pub async fn lots(client: &Client, source: &Shape, scope: &Scope) -> Result<Vec<
         return Ok(vec![None]);
     }
     let states = scope.in_states(source);
+    // The open ones have an index of their own, in which few are quickly counted.
+    let few = if scope.open_only() {
+        format!("(select count(*) from (select from robbie_sync.entry e where {states} limit {}) few)", FEW + 1)
+    } else {
+        "null::bigint".to_owned()
+    };
     let statement = format!(
         "select (select min(seq) from robbie_sync.entry e where {states}), (select max(seq) from robbie_sync.entry e where {states}), \
-         (select reltuples::bigint from pg_class where oid = 'robbie_sync.entry'::regclass)"
+         (select reltuples::bigint from pg_class where oid = 'robbie_sync.entry'::regclass), {few}"
     );
     let rows = store::rows(client, &Statement::new(&statement)).await?;
+    if rows.first().and_then(|row| row.get::<_, Option<i64>>(3)).is_some_and(|few| few <= FEW) {
+        return Ok(vec![Some(Lot { from: i64::MIN, to: i64::MAX, few: true })]);
+    }
     let Some((Some(first), Some(last))) = rows.first().map(|row| (row.get(0), row.get(1))) else {
         return Ok(vec![None]);
     };
@@ -58,10 +76,10 @@ pub async fn of_failures(client: &Client, source: &Shape, scope: &Scope) -> Resu
         statement.push(" order by e.seq limit 1 offset ").bind(Value::Int(GROUPED));
         let rows = store::rows(client, &statement).await?;
         let Some(next) = rows.first().map(|row| row.get::<_, i64>(0)) else { break };
-        lots.push(Some(Lot { from, to: next - 1 }));
+        lots.push(Some(Lot { from, to: next - 1, few: true }));
         from = next;
     }
-    lots.push((!lots.is_empty()).then_some(Lot { from, to: i64::MAX }));
+    lots.push(Some(Lot { from, to: i64::MAX, few: true }));
     Ok(lots)
 }
 
@@ -78,6 +96,7 @@ fn divided(first: i64, last: i64, entries: i64, size: i64) -> Vec<Option<Lot>> {
     let lot = |n: i64| Lot {
         from: if n == 0 { i64::MIN } else { begins(n) },
         to: if n == count - 1 { i64::MAX } else { begins(n + 1) - 1 },
+        few: false,
     };
     (0..count).map(|n| Some(lot(n))).collect()
 }

@@ -240,7 +240,7 @@ pub(super) fn statement(
         if scope.is_plain() && !source.discarded {
             out.push(" from ").push(source.places_table());
         } else {
-            out.push(&source.from());
+            out.push(&Lot::tables(lot, source));
         }
         out.push(" where ");
         scope.condition(source, &mut out)?;

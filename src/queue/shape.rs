@@ -117,6 +117,13 @@ impl Shape {
     pub fn from(&self) -> String {
         format!(" from {}{}", self.places_table(), self.beside())
     }
+    /// The same where each entry is to be looked up.
+    pub fn looked_up(&self) -> String {
+        if !self.migrated || self.discarded {
+            return self.from();
+        }
+        " from robbie_sync.entry e cross join lateral (select * from public.pending_sync q where q.id = e.entry_id offset 0) p".to_owned()
+    }
     /// The table that holds the order, with its name in statements.
     pub fn places_table(&self) -> &'static str {
         match (self.discarded, self.migrated) {

@@ -98,7 +98,7 @@ fn push_matching(out: &mut Statement, source: &Shape, scope: &Scope, lot: Option
     if scope.is_plain() && !source.discarded {
         out.push(" from ").push(source.places_table());
     } else {
-        out.push(&source.from());
+        out.push(&Lot::tables(lot, source));
     }
     out.push(" where ");
     scope.condition(source, out).map_err(|e| refused(&e))?;

@@ -54,7 +54,7 @@ pub struct Entry {
 impl Entry {
     /// What the plan needs to know of it.
     pub fn step(&self) -> Step<'_> {
-        Step { seq: self.seq, table: &self.table, key: self.pk.as_deref(), delete: self.op == "DELETE" }
+        Step { seq: self.seq, table: &self.table, key: self.pk.as_deref(), delete: self.op == "DELETE", points: vec![] }
     }
 }
 
@@ -346,6 +346,23 @@ fn answer(row: &Row) -> Result<Answer, Fault> {
         ms: row.get(12),
         version: None,
     })
+}
+
+/// The tables whose rows point at others of theirs, as JSON: per foreign key the table, and which of its columns holds which of the key.
+pub async fn self_references(master: &Client) -> Result<String, Fault> {
+    let row = master
+        .query_one(
+            "SELECT coalesce(jsonb_agg(jsonb_build_object('tbl', c.relname, 'pairs', (
+                 SELECT jsonb_object_agg(l.attname, r.attname) FROM unnest(f.conkey, f.confkey) k(here, there)
+                 JOIN pg_attribute l ON l.attrelid = c.oid AND l.attnum = k.here
+                 JOIN pg_attribute r ON r.attrelid = c.oid AND r.attnum = k.there))), '[]')::text
+             FROM pg_constraint f JOIN pg_class c ON c.oid = f.conrelid
+             WHERE f.contype = 'f' AND f.conrelid = f.confrelid AND f.conparentid = 0 AND c.relnamespace = 'public'::regnamespace",
+            &[],
+        )
+        .await
+        .map_err(on_master)?;
+    Ok(row.get(0))
 }
 
 /// How far each of these tables is from those that point at nothing.

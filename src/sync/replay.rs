@@ -157,21 +157,26 @@ impl Sending {
             self.s.replica.execute(add, &[&page]).await.map_err(on_replica)?;
         }
         self.s.replica.batch_execute("ANALYZE pg_temp.robbie_chosen").await.map_err(on_replica)?;
+        let selves = batch::self_references(&self.s.master).await?;
         let rows = self
             .s
             .replica
             .query(
                 "SELECT p.id, coalesce(e.seq, 0), coalesce(e.tbl, p.table_name::text),
-                        coalesce(e.op, upper(p.operation)) = 'DELETE', md5(e.pk::text), pg_column_size(p.data)::bigint
+                        coalesce(e.op, upper(p.operation)) = 'DELETE', md5(e.pk::text), pg_column_size(p.data)::bigint,
+                        ARRAY(SELECT md5((SELECT jsonb_object_agg(k.value, CASE WHEN e.op = 'DELETE' THEN coalesce(e.base, p.data) ELSE p.data END -> k.key) FROM jsonb_each_text(s.pairs) k)::text)
+                              FROM jsonb_to_recordset($1::text::jsonb) s(tbl text, pairs jsonb) WHERE s.tbl = e.tbl)
                  FROM pg_temp.robbie_chosen c JOIN public.pending_sync p USING (id)
                  LEFT JOIN robbie_sync.entry e ON e.entry_id = p.id",
-                &[],
+                &[&selves],
             )
             .await
             .map_err(on_replica)?;
         self.depth = batch::depths(&self.s.master, rows.iter().map(|r| r.get(2)).collect()).await?;
-        let steps: Vec<Step<'_>> =
-            rows.iter().map(|r| Step { seq: r.get(1), table: r.get(2), key: r.get(4), delete: r.get(3) }).collect();
+        let steps: Vec<Step<'_>> = rows
+            .iter()
+            .map(|r| Step { seq: r.get(1), table: r.get(2), key: r.get(4), delete: r.get(3), points: r.get(6) })
+            .collect();
         let place = |i: usize| Place { id: rows[i].get(0), bytes: rows[i].get::<_, i64>(5).unsigned_abs() * 4 };
         Ok(plan::order(&steps, &self.depth).into_iter().map(place).collect())
     }

@@ -11,6 +11,7 @@ mod filters;
 mod frozen;
 mod hostile;
 mod jobs;
+mod lines;
 mod reasons;
 mod reconcile;
 mod remedies;
