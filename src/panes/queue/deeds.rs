@@ -149,6 +149,8 @@ impl Queue {
         let why = refused.clone().find_map(|one| Some(with_remedy(one.message.as_deref()?, one.remedy.as_deref())));
         let others = match refused.count() {
             0 => String::new(),
+            // One that was refused alone needs no count.
+            1 if able.is_empty() => why.unwrap_or_default(),
             n => format!("{} cannot be{}", entries(n), why.map(|why| format!(": {why}")).unwrap_or_default()),
         };
         let verb = if redo { "done again" } else { "undone" };

@@ -50,7 +50,7 @@ fn what_moved_on_is_refused_with_its_reason() {
     let mut pane = listed((120, 26));
     tell(&mut pane, Message::Replayed(vec![id(1)], Ok(vec![outcome(1, Outcome::Applied)])));
     let words = toast(&tell(&mut pane, undone(&[1], false, true, vec![refused(1)])));
-    assert_eq!(words, "Nothing can be undone: 1 entry cannot be: the row was changed since");
+    assert_eq!(words, "Nothing can be undone: the row was changed since");
     let some = vec![outcome(1, Outcome::Applied), refused(2)];
     let effects = tell(&mut pane, undone(&[1, 2], false, true, some));
     let ask = question(&effects);
