@@ -238,6 +238,7 @@ fn images(inside: &Inside, scene: &mut Scene<'_>, area: Rect, view: &mut View) {
         missing(inside.images.as_ref().map(|images| &images[1])),
         match &inside.predicted {
             None if inside.detail.as_ref().is_some_and(|d| d.entry.state == State::Synced) => "synced already",
+            None if inside.detail.as_ref().is_some_and(|d| d.entry.discarded.is_some()) => "in the archive",
             None => "d: dry run",
             Some(Err(_)) => "could not be tried",
             Some(Ok(outcome)) if !outcome.outcome.is_settled() => "would not be applied",

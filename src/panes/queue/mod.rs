@@ -334,6 +334,9 @@ impl Pane for Queue {
             Level::Groups => {
                 vec![Action::Fix, Action::Replay, Action::DryRun, Action::Discard, Action::Filter, Action::Refresh]
             }
+            Level::List if self.shows_discarded() => {
+                vec![Action::Fix, Action::Mark, Action::Filter, Action::NextStates, Action::CopyId]
+            }
             Level::List => {
                 let act = [Action::Fix, Action::Replay, Action::DryRun, Action::Discard, Action::Mark];
                 act.into_iter().chain([Action::Filter, Action::NextStates]).collect()

@@ -318,6 +318,7 @@ fn needs_choice(verdict: Option<Verdict>) -> bool {
 fn state_word(entry: &Entry) -> &'static str {
     match entry.state {
         State::Blocked if is_held(entry) => "choice",
+        State::Discarded => "archive",
         state => state.name(),
     }
 }
