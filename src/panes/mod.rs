@@ -1,11 +1,12 @@
 //! One folder per screen, and the registry: a pane is a `mod` line and a row here.
 
 pub mod health;
+pub mod personality;
 pub mod queue;
 
 use crate::ui::host::Registration;
 
 /// Every pane, in the order of the tabs.
 pub fn registry() -> Vec<Registration> {
-    vec![Registration::of::<health::Health>(), Registration::of::<queue::Queue>()]
+    vec![Registration::of::<health::Health>(), Registration::of::<queue::Queue>(), Registration::of::<personality::Personality>()]
 }

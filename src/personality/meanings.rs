@@ -8,14 +8,14 @@ pub fn meaning(field: Field, level: i64) -> Option<&'static str> {
         Field::GandhiGenghis => match level {
             ..=1 => "Gandhi: endlessly patient",
             2 => "Gandhi: gentle, patient",
-            3 => "Gandhi: gentle, and gets to the point",
+            3 => "Gandhi: gentle, brief",
             4 => "balanced, rather gentle",
             5 => "balanced",
             6 => "balanced, rather direct",
-            7 => "balanced, and does not repeat itself",
+            7 => "balanced, says it once",
             8 => "Genghis: direct",
             9 => "Genghis: direct, aggressive",
-            10.. => "Genghis: takes no prisoners",
+            10.. => "Genghis: no prisoners",
         },
         Field::Attraction => match level {
             ..=2 => "strictly business",
@@ -25,7 +25,7 @@ pub fn meaning(field: Field, level: i64) -> Option<&'static str> {
             8 => "flirty (allan only)",
             9 => "very flirty (allan only)",
             10 => "smitten (allan only)",
-            11.. => "this one goes to eleven (allan only)",
+            11.. => "goes to 11 (allan only)",
         },
         Field::Turbo => match level {
             ..=3 => "takes its time",

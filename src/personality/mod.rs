@@ -3,6 +3,7 @@
 //! Both deployed shapes of `robbie_personality_state` are understood, and the canonical one that holds both. Everything about one
 //! side is here; what both sides and the queue have to do with it is `sync::mood`.
 
+mod drawings;
 mod edit;
 mod expiry;
 mod field;
@@ -14,6 +15,7 @@ mod sheet;
 mod store;
 mod write;
 
+pub use drawings::{SIZE as DRAWING, drawing};
 pub use edit::{Basis, Change, Clash, Edit};
 pub use expiry::expire;
 pub use field::{Field, Kind, Values};
