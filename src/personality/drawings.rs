@@ -3,7 +3,7 @@
 use super::Mood;
 
 /// The cells a drawing is wide, and the lines it has.
-pub const SIZE: (u16, u16) = (13, 6);
+pub const SIZE: (u16, u16) = (14, 6);
 
 /// The drawing of a mood; of none that is known, a face that shows nothing.
 pub fn drawing(mood: Option<Mood>) -> &'static str {

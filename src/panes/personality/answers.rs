@@ -7,7 +7,6 @@ use crate::postgres::Fault;
 use crate::sync::mood::{Plan, Saved, Step as Part};
 use crate::ui::header::Facts;
 use crate::ui::{Ask, Effect, Level as Weight, Now, Step};
-use chrono::Utc;
 
 /// Whose mood the header shows.
 const WORN_FOR: &str = limits::ALLAN;
@@ -31,14 +30,13 @@ impl Personality {
                 self.preset = self.preset.min(len.saturating_sub(1));
                 Vec::new()
             }
-            Message::Planned(_, Err(fault)) => vec![Effect::fault(&fault)],
+            Message::Planned(_, Err(fault)) | Message::PresetDone(Err(fault)) => vec![Effect::fault(&fault)],
             Message::Planned(edit, Ok(plan)) => self.planned(edit, &plan),
             Message::Saved(edit, saved) => {
                 self.saving = false;
                 self.saved(*edit, saved)
             }
             Message::PresetDone(Ok(said)) => vec![Effect::toast(Weight::Ok, said), Effect::Run(Command::Presets)],
-            Message::PresetDone(Err(fault)) => vec![Effect::fault(&fault)],
         }
     }
 
@@ -157,13 +155,11 @@ impl Personality {
         match tag {
             "context" => {
                 let json = text.trim();
-                match limits::refusal(Field::Context, json, &self.draft.user, Utc::now()) {
-                    Some(reason) => vec![Effect::toast(Weight::Bad, format!("{reason}: nothing was taken"))],
-                    None => {
-                        self.draft.put(Field::Context, json.to_owned());
-                        Vec::new()
-                    }
+                if let Some(reason) = limits::refusal(Field::Context, json, &self.draft.user, self.clock) {
+                    return vec![Effect::toast(Weight::Bad, format!("{reason}: nothing was taken"))];
                 }
+                self.draft.put(Field::Context, json.to_owned());
+                Vec::new()
             }
             _ => match (self.editing.take(), preset_of(&text)) {
                 (Some(old), Ok((values, description))) => {

@@ -6,7 +6,7 @@ use crate::personality::presets::Preset;
 use crate::personality::{Edit, Field, Kind, Mood, history, limits};
 use crate::ui::field::{Field as Line, Typed};
 use crate::ui::{Ask, Chord, Effect, Level as Weight, Move, Step};
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 
 /// Who did it, for the history.
 const ACTOR: &str = "console";
@@ -137,20 +137,16 @@ impl Personality {
         match what {
             Typing::Value(field) => {
                 let json = match field.kind() {
-                    Kind::Moment => moment(text),
+                    Kind::Moment => moment(text, self.clock),
                     Kind::Text if text.trim().is_empty() => "null".to_owned(),
                     _ => field.from_plain(text),
                 };
-                match limits::refusal(field, &json, &self.draft.user, Utc::now()) {
-                    Some(reason) => {
-                        self.typing = Some((what, Line::with(text)));
-                        vec![Effect::toast(Weight::Warn, reason)]
-                    }
-                    None => {
-                        self.draft.put(field, json);
-                        Vec::new()
-                    }
+                if let Some(reason) = limits::refusal(field, &json, &self.draft.user, self.clock) {
+                    self.typing = Some((what, Line::with(text)));
+                    return vec![Effect::toast(Weight::Warn, reason)];
                 }
+                self.draft.put(field, json);
+                Vec::new()
             }
             Typing::Reason => {
                 let mut edit = self.draft.edit(ACTOR);
@@ -216,7 +212,7 @@ impl Personality {
 
     fn apply(&mut self) -> Step<Self> {
         let Some(preset) = self.preset().cloned() else { return Vec::new() };
-        let now = Utc::now();
+        let now = self.clock;
         let broken = preset.values.iter().find_map(|(f, v)| limits::refusal(*f, v, &self.draft.user, now));
         if let Some(reason) = broken {
             return vec![Effect::toast(Weight::Warn, reason)];
@@ -255,7 +251,7 @@ impl Personality {
     }
 
     pub(super) fn ask_preset(&self, preset: Preset) -> Step<Self> {
-        let broken = preset.values.iter().find_map(|(f, v)| limits::refusal(*f, v, &preset.user, Utc::now()));
+        let broken = preset.values.iter().find_map(|(f, v)| limits::refusal(*f, v, &preset.user, self.clock));
         if let Some(reason) = broken {
             return vec![Effect::toast(Weight::Warn, reason)];
         }
@@ -342,7 +338,7 @@ fn moved(at: usize, len: usize, step: Move) -> usize {
 }
 
 /// A moment as it is typed: a span from now, a moment, or nothing.
-fn moment(text: &str) -> String {
+fn moment(text: &str, now: DateTime<Utc>) -> String {
     let text = text.trim();
     if text.is_empty() || text == "never" {
         return "null".to_owned();
@@ -356,7 +352,7 @@ fn moment(text: &str) -> String {
         _ => 0,
     };
     match number.parse::<i64>().ok().and_then(|n| n.checked_mul(seconds)).filter(|s| *s > 0) {
-        Some(s) => match chrono::Duration::try_seconds(s).and_then(|d| Utc::now().checked_add_signed(d)) {
+        Some(s) => match chrono::Duration::try_seconds(s).and_then(|d| now.checked_add_signed(d)) {
             Some(at) => Field::Expires.from_plain(&at.to_rfc3339()),
             None => Field::Expires.from_plain(text),
         },

@@ -15,6 +15,7 @@ use crate::personality::{Clash, Edit, Field, Person, Sheet};
 use crate::postgres::{LinkStatus, Side};
 use crate::ui::field::Field as Line;
 use crate::ui::{ActionSpec, Answer, Effect, Input, Job, Links, Move, Now, Pane, Policy, Role, Scene, Services, Step, format};
+use chrono::{DateTime, Utc};
 use draft::Draft;
 use ratatui::layout::Rect;
 use std::sync::Arc;
@@ -53,6 +54,8 @@ pub struct Personality {
     preset: usize,
     /// The preset that is in the editor.
     editing: Option<Preset>,
+    /// The time of the last input: nothing here asks a clock.
+    clock: DateTime<Utc>,
 }
 
 /// What is open.
@@ -167,10 +170,11 @@ impl Pane for Personality {
         actions::ACTIONS
     }
 
-    fn update(&mut self, input: Input<Action, Message>, _now: Now) -> Step<Self> {
+    fn update(&mut self, input: Input<Action, Message>, now: Now) -> Step<Self> {
+        self.clock = now.wall.into();
         match input {
             Input::Action(action) => self.act(action),
-            Input::Message(message) => self.told(message, _now),
+            Input::Message(message) => self.told(message, now),
             Input::Move(step) => self.step(step),
             Input::Open => self.open(),
             Input::Back => {
@@ -238,8 +242,8 @@ impl Pane for Personality {
         (!self.draft.set.is_empty()).then(|| format!("•{}", self.draft.set.len()))
     }
 
-    fn answer(&self, now: Now) -> Answer {
-        self.sentence(now)
+    fn answer(&self, _now: Now) -> Answer {
+        self.sentence()
     }
 
     fn breadcrumb(&self) -> Vec<String> {
@@ -272,7 +276,7 @@ impl Pane for Personality {
 
 impl Personality {
     /// The pane's answer: how Robbie is for this user, what is not saved, and what is not in step.
-    fn sentence(&self, _now: Now) -> Answer {
+    fn sentence(&self) -> Answer {
         let Some(person) = self.person() else {
             return match (&self.faults, self.read_at) {
                 ([Some(fault), Some(_)], _) => Answer::new(Role::Bad, format!("Neither side answers: {fault}")),

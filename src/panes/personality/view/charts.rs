@@ -8,7 +8,6 @@ use crate::ui::{Role, Scene, prose};
 use chrono::{DateTime, Utc};
 use ratatui::layout::Rect;
 use ratatui::symbols::Marker;
-use ratatui::text::Line;
 use ratatui::widgets::{Axis, Chart, Dataset, GraphType, Widget};
 
 /// The role of a mood in the band; beside the colour stands its letter.
@@ -111,38 +110,42 @@ fn lines(pane: &Personality, scene: &mut Scene<'_>, area: Rect, told: &[Transiti
         return 1;
     }
     all.truncate(usize::from(area.height / LEAST).max(1));
-    let each = (area.height / all.len() as u16).min(MOST);
+    let each = (area.height.saturating_sub(1) / all.len() as u16).min(MOST);
     for (i, (field, points)) in all.iter().enumerate() {
         let place = Rect { y: area.y + i as u16 * each, height: each, ..area };
         let last = points.last().map_or(0.0, |(_, y)| *y);
         let words = format!(" now {last:.0}");
         prose::line(scene, Rect { height: 1, ..place }, &[(field.label(), Role::Column), (&words, Role::Strong)]);
         let chart = Rect { y: place.y + 1, height: place.height.saturating_sub(1), ..place };
-        line(scene, chart, *field, points, (from, now), i + 1 == all.len());
+        line(scene, chart, *field, points, seconds(now));
     }
-    all.len() as u16 * each
+    let used = all.len() as u16 * each;
+    if used < area.height {
+        let place = Rect { x: area.x + 3, y: area.y + used, width: area.width - 3, height: 1 };
+        let when = |at: DateTime<Utc>| at.format("%m-%d %H:%M").to_string();
+        prose::line(scene, place, &[(&when(from), Role::Dim)]);
+        let middle = Rect { width: place.width / 2 + 6, ..place };
+        prose::line_right(scene, middle, &[(&when(from + (now - from) / 2), Role::Dim)]);
+        prose::line_right(scene, place, &[(&when(now), Role::Dim)]);
+        return used + 1;
+    }
+    used
 }
 
 /// The rows that one chart wants at least, and at most.
 const LEAST: u16 = 5;
 const MOST: u16 = 8;
 
-fn line(scene: &mut Scene<'_>, area: Rect, field: Field, points: &[(f64, f64)], (from, now): (DateTime<Utc>, DateTime<Utc>), times: bool) {
+fn line(scene: &mut Scene<'_>, area: Rect, field: Field, points: &[(f64, f64)], width: f64) {
     let dim = scene.style(Role::Dim);
     let role = if field == Field::Attraction { Role::Bad } else { Role::Accent };
-    let most = match field.kind() {
-        Kind::Level(most) => most,
-        _ => return,
-    };
-    let seconds = |at: DateTime<Utc>| (at - from).num_seconds() as f64;
-    let when = |at: DateTime<Utc>| Line::styled(at.format("%m-%d %H:%M").to_string(), dim);
-    let labels = if times { vec![when(from), when(from + (now - from) / 2), when(now)] } else { Vec::new() };
+    let Kind::Level(most) = field.kind() else { return };
     // Half a level of room above and below: the lowest and the highest are lines too.
     let set = Dataset::default().marker(Marker::Braille).graph_type(GraphType::Line).style(scene.style(role)).data(points);
     let chart = Chart::new(vec![set])
         .style(scene.theme.ground())
         .legend_position(None)
-        .x_axis(Axis::default().bounds([0.0, seconds(now)]).style(dim).labels(labels))
+        .x_axis(Axis::default().bounds([0.0, width]))
         .y_axis(Axis::default().bounds([0.5, most as f64 + 0.5]).style(dim).labels([" 1".to_owned(), format!("{most:>2}")]));
     chart.render(area, scene.buf);
 }

@@ -30,7 +30,8 @@ pub fn draw(pane: &Personality, scene: &mut Scene<'_>, area: Rect, view: &mut Vi
         for y in area.y..area.bottom() {
             put(scene, area, left.right(), y, "│", scene.style(Role::Rule));
         }
-        let split = right.height * 3 / 5;
+        let told = pane.history.as_ref().and_then(|h| h.as_ref().ok()).map_or(1, Vec::len) as u16;
+        let split = (told + 3).min(right.height * 3 / 5);
         super::lists::told(pane, scene, Rect { height: split.saturating_sub(1), ..right }, view, false);
         let under = Rect { y: right.y + split, height: right.height - split, ..right };
         put(scene, under, under.x + 3, under.y, "presets", scene.style(Role::Column));
