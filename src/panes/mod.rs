@@ -8,5 +8,9 @@ use crate::ui::host::Registration;
 
 /// Every pane, in the order of the tabs.
 pub fn registry() -> Vec<Registration> {
-    vec![Registration::of::<health::Health>(), Registration::of::<queue::Queue>(), Registration::of::<personality::Personality>()]
+    vec![
+        Registration::of::<health::Health>(),
+        Registration::of::<queue::Queue>(),
+        Registration::of::<personality::Personality>(),
+    ]
 }

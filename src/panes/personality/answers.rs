@@ -99,11 +99,16 @@ impl Personality {
         for (side, part) in [("master", &plan.master), ("replica", &plan.replica)] {
             details.push(heading(side, plan, part));
             details.extend(part.changes.iter().map(|c| {
-                let spelled = c.new.parse().ok().and_then(|l| meaning(c.field, l)).map(|m| format!(" ({m})")).unwrap_or_default();
+                let spelled =
+                    c.new.parse().ok().and_then(|l| meaning(c.field, l)).map(|m| format!(" ({m})")).unwrap_or_default();
                 format!("  {:<16} {} → {}{spelled}", c.field.label(), c.field.shown(&c.old), c.field.shown(&c.new))
             }));
             details.extend(part.clashes.iter().map(|c| {
-                format!("  {:<16} stays {} here until the engine has decided", c.field.label(), c.field.shown(&c.theirs))
+                format!(
+                    "  {:<16} stays {} here until the engine has decided",
+                    c.field.label(),
+                    c.field.shown(&c.theirs)
+                )
             }));
         }
         details.push(format!("reason: {}", edit.reason.as_deref().unwrap_or("none given")));
@@ -136,7 +141,9 @@ impl Personality {
             Ok(Saved::OnMaster { replica_later: Some(why), .. }) => {
                 (Weight::Warn, format!("Saved on {master}; {replica} does not have it yet: {why}"))
             }
-            Ok(Saved::Queued { .. }) => (Weight::Warn, format!("{master} is away: saved on {replica} and queued for it")),
+            Ok(Saved::Queued { .. }) => {
+                (Weight::Warn, format!("{master} is away: saved on {replica} and queued for it"))
+            }
         };
         if edit.user == self.draft.user {
             self.draft.set.retain(|f, json| edit.set.get(f).is_none_or(|saved| saved != json));

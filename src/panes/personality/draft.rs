@@ -64,7 +64,10 @@ impl Draft {
                 self.level(field, (level + if right { 1 } else { -1 }).clamp(1, most))
             }
             Kind::Mood => {
-                let at = field.plain(&json).and_then(|m| Mood::from_name(&m)).and_then(|m| Mood::ALL.iter().position(|o| *o == m));
+                let at = field
+                    .plain(&json)
+                    .and_then(|m| Mood::from_name(&m))
+                    .and_then(|m| Mood::ALL.iter().position(|o| *o == m));
                 let next = match (at, right) {
                     (None, _) => 0,
                     (Some(i), true) => (i + 1) % Mood::ALL.len(),
@@ -133,7 +136,11 @@ mod tests {
     use crate::personality::Row;
 
     fn person(level: &str) -> Person {
-        let values = [(Field::GandhiGenghis, level.to_owned()), (Field::Mood, r#""blushing""#.to_owned()), (Field::Attraction, "7".to_owned())];
+        let values = [
+            (Field::GandhiGenghis, level.to_owned()),
+            (Field::Mood, r#""blushing""#.to_owned()),
+            (Field::Attraction, "7".to_owned()),
+        ];
         let row = Row { user: "maya".into(), values: values.into(), ..Row::default() };
         Person { user: "maya".into(), master: Some(row.clone()), replica: Some(row) }
     }

@@ -101,7 +101,8 @@ impl Personality {
             Kind::Mood | Kind::Flag => refused(self.draft.step(field, true)),
             Kind::Json => {
                 let pretty = serde_json::from_str::<serde_json::Value>(&json).ok().filter(|v| !v.is_null());
-                let initial = pretty.and_then(|v| serde_json::to_string_pretty(&v).ok()).unwrap_or_else(|| "{}".to_owned());
+                let initial =
+                    pretty.and_then(|v| serde_json::to_string_pretty(&v).ok()).unwrap_or_else(|| "{}".to_owned());
                 vec![Effect::Edit { tag: "context", initial, extension: "json" }]
             }
             Kind::List | Kind::Level(_) | Kind::Moment | Kind::Text => {
@@ -259,7 +260,12 @@ impl Personality {
         let there = known.is_some_and(|p| p.iter().any(|o| o.user == preset.user && o.name == preset.name));
         let sets = preset.values.iter().map(|(f, v)| format!("{:<16} {}", f.label(), f.shown(v)));
         vec![Effect::Ask(Ask {
-            question: format!("{} the preset {} of {}?", if there { "Replace" } else { "Save" }, preset.name, preset.user),
+            question: format!(
+                "{} the preset {} of {}?",
+                if there { "Replace" } else { "Save" },
+                preset.name,
+                preset.user
+            ),
             details: sets.collect(),
             confirm: if there { "Replace" } else { "Save" }.to_owned(),
             danger: there,

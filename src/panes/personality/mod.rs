@@ -14,7 +14,9 @@ use crate::personality::presets::Preset;
 use crate::personality::{Clash, Edit, Field, Person, Sheet};
 use crate::postgres::{LinkStatus, Side};
 use crate::ui::field::Field as Line;
-use crate::ui::{ActionSpec, Answer, Effect, Input, Job, Links, Move, Now, Pane, Policy, Role, Scene, Services, Step, format};
+use crate::ui::{
+    ActionSpec, Answer, Effect, Input, Job, Links, Move, Now, Pane, Policy, Role, Scene, Services, Step, format,
+};
 use chrono::{DateTime, Utc};
 use draft::Draft;
 use ratatui::layout::Rect;

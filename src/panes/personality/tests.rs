@@ -9,10 +9,25 @@ use crate::sync::mood::{Plan, Saved, Step as Part};
 use crate::ui::{Ask, theme};
 use ratatui::buffer::Buffer;
 
-const SHORT: &[&str] = &["id", "user_id", "current_mood", "gandhi_genghis_level", "attraction_level", "context", "updated_at"];
+const SHORT: &[&str] =
+    &["id", "user_id", "current_mood", "gandhi_genghis_level", "attraction_level", "context", "updated_at"];
 const BOTH: &[&str] = &[
-    "id", "user_id", "current_mood", "gandhi_genghis_level", "attraction_level", "context", "updated_at", "gandhi_genghis", "attraction", "turbo",
-    "auto", "mood_intensity", "mood_expires_at", "is_public", "active_users", "platform_context",
+    "id",
+    "user_id",
+    "current_mood",
+    "gandhi_genghis_level",
+    "attraction_level",
+    "context",
+    "updated_at",
+    "gandhi_genghis",
+    "attraction",
+    "turbo",
+    "auto",
+    "mood_intensity",
+    "mood_expires_at",
+    "is_public",
+    "active_users",
+    "platform_context",
 ];
 
 fn row(user: &str, shape: &Shape, mood: Mood, levels: (i64, i64), age: u64) -> Row {
@@ -42,8 +57,10 @@ fn shape(columns: &[&str]) -> Shape {
 /// Both sides as they answer: the master in both forms, the replica in the short one.
 fn sides() -> [Result<Sheet, Fault>; 2] {
     let (both, short) = (shape(BOTH), shape(SHORT));
-    let master = vec![row("allan", &both, Mood::Focused, (5, 8), 480), row("maya", &both, Mood::Playful, (3, 5), 9_000)];
-    let replica = vec![row("allan", &short, Mood::Focused, (5, 8), 475), row("maya", &short, Mood::Playful, (4, 5), 60)];
+    let master =
+        vec![row("allan", &both, Mood::Focused, (5, 8), 480), row("maya", &both, Mood::Playful, (3, 5), 9_000)];
+    let replica =
+        vec![row("allan", &short, Mood::Focused, (5, 8), 475), row("maya", &short, Mood::Playful, (4, 5), 60)];
     [Ok(Sheet { shape: both, rows: master }), Ok(Sheet { shape: short, rows: replica })]
 }
 
@@ -80,9 +97,15 @@ fn told() -> Vec<Transition> {
 }
 
 fn presets() -> Vec<Preset> {
-    let values = |mood: &str, gg: &str| [(Field::Mood, format!("\"{mood}\"")), (Field::GandhiGenghis, gg.to_owned())].into();
+    let values =
+        |mood: &str, gg: &str| [(Field::Mood, format!("\"{mood}\"")), (Field::GandhiGenghis, gg.to_owned())].into();
     vec![
-        Preset { user: "allan".into(), name: "evening".into(), values: values("playful", "2"), description: Some("after eight".into()) },
+        Preset {
+            user: "allan".into(),
+            name: "evening".into(),
+            values: values("playful", "2"),
+            description: Some("after eight".into()),
+        },
         Preset { user: "allan".into(), name: "release".into(), values: values("bossy", "9"), description: None },
     ]
 }
@@ -126,7 +149,8 @@ fn toast(step: &Step<Personality>) -> String {
 }
 
 fn planned(step: Step<Personality>) -> Edit {
-    let found = step.into_iter().find_map(|e| if let Effect::Run(Command::Plan(edit)) = e { Some(*edit) } else { None });
+    let found =
+        step.into_iter().find_map(|e| if let Effect::Run(Command::Plan(edit)) = e { Some(*edit) } else { None });
     found.expect("a plan")
 }
 
@@ -136,7 +160,11 @@ fn plan_of(edit: &Edit) -> Plan {
         Part { changes, clashes, refused: None }
     };
     use crate::personality::Basis;
-    Plan { master: step(Basis::Master, &edit.master), replica: step(Basis::Replica, &edit.replica), first: "master".into() }
+    Plan {
+        master: step(Basis::Master, &edit.master),
+        replica: step(Basis::Replica, &edit.replica),
+        first: "master".into(),
+    }
 }
 
 #[test]
@@ -145,7 +173,10 @@ fn it_reads_everything_when_it_is_shown_and_starts_with_allan() {
     let first = pane.update(Input::Shown, Now::at(0));
     assert!(first.iter().any(|e| matches!(e, Effect::Run(Command::Load))), "{first:?}");
     let then = hear(&mut pane, Message::Loaded(Box::new(sides())));
-    assert!(then.iter().any(|e| matches!(e, Effect::Run(Command::History(w)) if w.user.as_deref() == Some("allan"))), "{then:?}");
+    assert!(
+        then.iter().any(|e| matches!(e, Effect::Run(Command::History(w)) if w.user.as_deref() == Some("allan"))),
+        "{then:?}"
+    );
     assert!(then.iter().any(|e| matches!(e, Effect::Publish(f) if f.mood.as_deref() == Some("focused"))), "{then:?}");
     assert_eq!(pane.answer(Now::at(0)).text, "Robbie is focused for allan.");
     let hidden = pane.update(Input::Hidden, Now::at(0));
@@ -160,7 +191,10 @@ fn keys_move_the_sliders_within_the_limits_of_each_user() {
     assert_eq!(pane.draft.value(Field::Mood), r#""playful""#);
     keys(&mut pane, &["down", "left", "left", "down", "right", "right", "right"]);
     assert_eq!((pane.draft.value(Field::GandhiGenghis), pane.draft.value(Field::Attraction)), ("3", "11"));
-    assert_eq!((pane.badge().as_deref(), pane.answer(Now::at(0)).text.contains("3 edits not saved")), (Some("•3"), true));
+    assert_eq!(
+        (pane.badge().as_deref(), pane.answer(Now::at(0)).text.contains("3 edits not saved")),
+        (Some("•3"), true)
+    );
     assert!(toast(&act(&mut pane, Action::NextUser)).contains("There are edits"));
     assert_eq!(pane.draft.user, "allan");
     act(&mut pane, Action::Forget);
@@ -179,10 +213,14 @@ fn keys_move_the_sliders_within_the_limits_of_each_user() {
 #[test]
 fn the_mouse_picks_users_moods_and_levels() {
     let mut pane = shown();
-    let click = |pane: &mut Personality, zone, index| pane.update(Input::Click { zone, index, double: false }, Now::at(0));
+    let click =
+        |pane: &mut Personality, zone, index| pane.update(Input::Click { zone, index, double: false }, Now::at(0));
     click(&mut pane, view::zones::MOODS, 3);
     click(&mut pane, view::zones::LEVELS, 109);
-    assert_eq!((pane.draft.value(Field::Mood), pane.draft.value(Field::GandhiGenghis), pane.row), (r#""bossy""#, "9", 1));
+    assert_eq!(
+        (pane.draft.value(Field::Mood), pane.draft.value(Field::GandhiGenghis), pane.row),
+        (r#""bossy""#, "9", 1)
+    );
     assert!(toast(&click(&mut pane, view::zones::USERS, 1)).contains("There are edits"));
     act(&mut pane, Action::Forget);
     click(&mut pane, view::zones::USERS, 1);
@@ -209,7 +247,10 @@ fn values_are_typed_and_what_breaks_a_limit_stays_in_the_line() {
     assert_eq!(pane.draft.value(Field::ActiveUsers), r#"["bob"]"#);
     pane.row = 10;
     let editor = keys(&mut pane, &["enter"]);
-    assert!(matches!(&editor[0], Effect::Edit { tag: "context", initial, .. } if initial.contains("\"energy\": \"high\"")), "{editor:?}");
+    assert!(
+        matches!(&editor[0], Effect::Edit { tag: "context", initial, .. } if initial.contains("\"energy\": \"high\"")),
+        "{editor:?}"
+    );
     let wrong = pane.update(Input::Edited { tag: "context", text: Some("[1]".into()) }, Now::at(0));
     assert!(toast(&wrong).contains("JSON object") && !pane.draft.is_edited(Field::Context));
     pane.update(Input::Edited { tag: "context", text: Some("{\"a\":1}".into()) }, Now::at(0));
@@ -251,7 +292,10 @@ fn a_protected_master_wants_its_name() {
         protected: true,
         status: LinkStatus::Connecting,
     };
-    pane.update(Input::LinksChanged(Arc::new(Links { master: link(Side::Master), replica: link(Side::Replica) })), Now::at(0));
+    pane.update(
+        Input::LinksChanged(Arc::new(Links { master: link(Side::Master), replica: link(Side::Replica) })),
+        Now::at(0),
+    );
     keys(&mut pane, &["down", "right"]);
     act(&mut pane, Action::Save);
     let edit = planned(keys(&mut pane, &["enter"]));
@@ -295,11 +339,15 @@ fn a_clash_is_decided_per_column_and_theirs_stays_unless_chosen() {
 fn the_history_is_filtered_and_gone_back_in() {
     let mut pane = shown();
     let asked = act(&mut pane, Action::History);
-    assert!(matches!(&asked[0], Effect::Run(Command::History(w)) if w.user.as_deref() == Some("allan") && w.within == SPANS[0].1));
+    assert!(
+        matches!(&asked[0], Effect::Run(Command::History(w)) if w.user.as_deref() == Some("allan") && w.within == SPANS[0].1)
+    );
     assert!(matches!(&act(&mut pane, Action::Whose)[0], Effect::Run(Command::History(w)) if w.user.is_none()));
     assert!(matches!(&act(&mut pane, Action::Span)[0], Effect::Run(Command::History(w)) if w.within == SPANS[1].1));
     let edit = planned(keys(&mut pane, &["down", "down", "down", "down", "down", "enter"]));
-    let wanted: Values = [(Field::Mood, r#""bossy""#), (Field::GandhiGenghis, "9"), (Field::Attraction, "7")].map(|(f, v)| (f, v.to_owned())).into();
+    let wanted: Values = [(Field::Mood, r#""bossy""#), (Field::GandhiGenghis, "9"), (Field::Attraction, "7")]
+        .map(|(f, v)| (f, v.to_owned()))
+        .into();
     assert_eq!(edit.set, wanted);
     assert!(edit.reason.unwrap().starts_with("back to 2026-10-11"));
     pane.update(Input::Back, Now::at(0));
@@ -312,14 +360,18 @@ fn presets_are_applied_made_edited_and_deleted() {
     act(&mut pane, Action::Presets);
     let edit = planned(keys(&mut pane, &["down", "enter"]));
     assert_eq!((edit.set.len(), edit.reason.as_deref()), (2, Some("preset release")));
-    assert!(matches!(&act(&mut pane, Action::DeletePreset)[0], Effect::Ask(ask) if ask.danger && ask.question.contains("release")));
+    assert!(
+        matches!(&act(&mut pane, Action::DeletePreset)[0], Effect::Ask(ask) if ask.danger && ask.question.contains("release"))
+    );
     assert!(matches!(&act(&mut pane, Action::EditPreset)[0], Effect::Edit { tag: "preset", .. }));
     let high = r#"{"mood": "bossy", "gandhi_genghis": 11}"#;
     let wrong = pane.update(Input::Edited { tag: "preset", text: Some(high.into()) }, Now::at(0));
     assert!(toast(&wrong).contains("cannot hold mood"), "{wrong:?}");
     act(&mut pane, Action::EditPreset);
     let high = r#"{"current_mood": "bossy", "gandhi_genghis": 11}"#;
-    assert!(toast(&pane.update(Input::Edited { tag: "preset", text: Some(high.into()) }, Now::at(0))).contains("1 to 10"));
+    assert!(
+        toast(&pane.update(Input::Edited { tag: "preset", text: Some(high.into()) }, Now::at(0))).contains("1 to 10")
+    );
     act(&mut pane, Action::NewPreset);
     let asked = keys(&mut pane, &["n", "e", "w", "enter"]);
     let Effect::Ask(Ask { then: Command::SavePreset(preset), .. }) = &asked[0] else { panic!("{asked:?}") };

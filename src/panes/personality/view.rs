@@ -87,7 +87,9 @@ fn nobody(pane: &Personality, scene: &mut Scene<'_>, area: Rect) {
             (None, Some(sheet)) if !sheet.shape.state => {
                 format!("has no robbie_personality_state: robbie schema migrate --target {side} adds it")
             }
-            (None, Some(_)) => "no user has a state there: robbie personality set --mood friendly makes allan's".to_owned(),
+            (None, Some(_)) => {
+                "no user has a state there: robbie personality set --mood friendly makes allan's".to_owned()
+            }
         };
         lines.push((format!("{}  ", pane.name(side).to_uppercase()), role));
         lines.push((words, Role::Muted));

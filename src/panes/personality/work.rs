@@ -64,7 +64,9 @@ pub async fn perform(command: Command, services: &Services) -> Message {
                 Err(away) if away.kind == Kind::Unreachable => {
                     history::read(&pair.replica, &wanted).await.and_then(|h| h.ok_or(away)).map(|h| (h, false))
                 }
-                found => found.and_then(|h| h.ok_or_else(|| keeps_none("history", "mood_transitions"))).map(|h| (h, true)),
+                found => {
+                    found.and_then(|h| h.ok_or_else(|| keeps_none("history", "mood_transitions"))).map(|h| (h, true))
+                }
             };
             Message::History(found)
         }
@@ -83,11 +85,15 @@ pub async fn perform(command: Command, services: &Services) -> Message {
             Message::Saved(edit, saved)
         }
         Command::SavePreset(preset) => Message::PresetDone(match pair.master.session().await {
-            Ok(client) => presets::save(&*client, &preset).await.map(|_| format!("The preset {} is saved", preset.name)),
+            Ok(client) => {
+                presets::save(&*client, &preset).await.map(|_| format!("The preset {} is saved", preset.name))
+            }
             Err(fault) => Err(fault),
         }),
         Command::DeletePreset(user, name) => Message::PresetDone(match pair.master.session().await {
-            Ok(client) => presets::delete(&*client, &user, &name).await.map(|_| format!("The preset {name} is deleted")),
+            Ok(client) => {
+                presets::delete(&*client, &user, &name).await.map(|_| format!("The preset {name} is deleted"))
+            }
             Err(fault) => Err(fault),
         }),
     }

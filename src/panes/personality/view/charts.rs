@@ -57,7 +57,13 @@ pub fn draw(pane: &Personality, scene: &mut Scene<'_>, area: Rect) -> u16 {
     3 + lines(pane, scene, place, &of_user, (from, now))
 }
 
-fn band(pane: &Personality, scene: &mut Scene<'_>, area: Rect, told: &[Transition], (from, now): (DateTime<Utc>, DateTime<Utc>)) {
+fn band(
+    pane: &Personality,
+    scene: &mut Scene<'_>,
+    area: Rect,
+    told: &[Transition],
+    (from, now): (DateTime<Utc>, DateTime<Utc>),
+) {
     let current = pane.person().and_then(|p| p.values().get(&Field::Mood).cloned());
     let steps = series(told, Field::Mood, from, current.as_deref());
     let whole = (now - from).num_seconds().max(1);
@@ -82,7 +88,13 @@ fn band(pane: &Personality, scene: &mut Scene<'_>, area: Rect, told: &[Transitio
 }
 
 /// A chart per level that was changed in this time: two in one would hide each other where they are equal.
-fn lines(pane: &Personality, scene: &mut Scene<'_>, area: Rect, told: &[Transition], (from, now): (DateTime<Utc>, DateTime<Utc>)) -> u16 {
+fn lines(
+    pane: &Personality,
+    scene: &mut Scene<'_>,
+    area: Rect,
+    told: &[Transition],
+    (from, now): (DateTime<Utc>, DateTime<Utc>),
+) -> u16 {
     let values = pane.person().map(crate::personality::Person::values).unwrap_or_default();
     let seconds = |at: DateTime<Utc>| (at - from).num_seconds() as f64;
     let mut all: Vec<(Field, Vec<(f64, f64)>)> = Vec::new();
@@ -141,11 +153,14 @@ fn line(scene: &mut Scene<'_>, area: Rect, field: Field, points: &[(f64, f64)], 
     let role = if field == Field::Attraction { Role::Bad } else { Role::Accent };
     let Kind::Level(most) = field.kind() else { return };
     // Half a level of room above and below: the lowest and the highest are lines too.
-    let set = Dataset::default().marker(Marker::Braille).graph_type(GraphType::Line).style(scene.style(role)).data(points);
+    let set =
+        Dataset::default().marker(Marker::Braille).graph_type(GraphType::Line).style(scene.style(role)).data(points);
     let chart = Chart::new(vec![set])
         .style(scene.theme.ground())
         .legend_position(None)
         .x_axis(Axis::default().bounds([0.0, width]))
-        .y_axis(Axis::default().bounds([0.5, most as f64 + 0.5]).style(dim).labels([" 1".to_owned(), format!("{most:>2}")]));
+        .y_axis(
+            Axis::default().bounds([0.5, most as f64 + 0.5]).style(dim).labels([" 1".to_owned(), format!("{most:>2}")]),
+        );
     chart.render(area, scene.buf);
 }

@@ -79,7 +79,11 @@ pub fn told(pane: &Personality, scene: &mut Scene<'_>, area: Rect, view: &mut Vi
     let now = DateTime::<Utc>::from(scene.now.wall);
     let row = |i: usize| transition(&told[i], now);
     let selected = focused.then_some(pane.chosen);
-    Table { zone: zones::HISTORY, columns: HISTORY, len: told.len(), selected, focused, row: &row }.draw(scene, area, &mut view.history);
+    Table { zone: zones::HISTORY, columns: HISTORY, len: told.len(), selected, focused, row: &row }.draw(
+        scene,
+        area,
+        &mut view.history,
+    );
 }
 
 fn transition(t: &Transition, now: DateTime<Utc>) -> Row {
@@ -146,18 +150,25 @@ pub fn clashes(
     side: &str,
     (clashes, mine, at): (&[Clash], &[bool], usize),
 ) {
-    let words = format!("Somebody changed this on the {side} since it was loaded. Nothing was saved. Choose for each: ← mine, → theirs; Enter goes on.");
+    let words = format!(
+        "Somebody changed this on the {side} since it was loaded. Nothing was saved. Choose for each: ← mine, → theirs; Enter goes on."
+    );
     let width = usize::from(area.width.saturating_sub(4));
     let lines = crate::ui::text::wrap(&words, width);
     for (i, line) in lines.iter().enumerate().take(usize::from(area.height)) {
-        prose::line(scene, Rect { x: area.x + 3, y: area.y + i as u16, width: width as u16, height: 1 }, &[(line, Role::Warn)]);
+        prose::line(
+            scene,
+            Rect { x: area.x + 3, y: area.y + i as u16, width: width as u16, height: 1 },
+            &[(line, Role::Warn)],
+        );
     }
     let used = lines.len() as u16 + 1;
     let rest = Rect { y: area.y + used, height: area.height.saturating_sub(used), ..area };
     let row = |i: usize| {
         let (c, mine) = (&clashes[i], mine[i]);
         let f = c.field;
-        let becomes = if mine { format!("mine: {}", f.shown(&c.mine)) } else { format!("theirs: {}", f.shown(&c.theirs)) };
+        let becomes =
+            if mine { format!("mine: {}", f.shown(&c.mine)) } else { format!("theirs: {}", f.shown(&c.theirs)) };
         Row::new(vec![
             Cell::plain(f.label()),
             Cell::new(f.shown(&c.loaded), Role::Muted),
@@ -166,11 +177,8 @@ pub fn clashes(
             Cell::new(becomes, Role::Changed),
         ])
     };
-    Table { zone: zones::CLASHES, columns: CLASHES, len: clashes.len(), selected: Some(at), focused: true, row: &row }.draw(
-        scene,
-        rest,
-        &mut view.clashes,
-    );
+    Table { zone: zones::CLASHES, columns: CLASHES, len: clashes.len(), selected: Some(at), focused: true, row: &row }
+        .draw(scene, rest, &mut view.clashes);
 }
 
 /// One line instead of a list.

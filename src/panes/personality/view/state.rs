@@ -35,7 +35,12 @@ pub fn draw(pane: &Personality, scene: &mut Scene<'_>, area: Rect, view: &mut Vi
         super::lists::told(pane, scene, Rect { height: split.saturating_sub(1), ..right }, view, false);
         let under = Rect { y: right.y + split, height: right.height - split, ..right };
         put(scene, under, under.x + 3, under.y, "presets", scene.style(Role::Column));
-        super::lists::presets(pane, scene, Rect { y: under.y + 1, height: under.height.saturating_sub(1), ..under }, view);
+        super::lists::presets(
+            pane,
+            scene,
+            Rect { y: under.y + 1, height: under.height.saturating_sub(1), ..under },
+            view,
+        );
     }
     let below = Rect { y: left.y + used + 1, height: left.height.saturating_sub(used + 1), ..left };
     if below.height >= 5 {
@@ -64,7 +69,13 @@ fn column(pane: &Personality, scene: &mut Scene<'_>, area: Rect, view: &mut View
         }
         y += DRAWING.1 + 2;
     } else if area.height >= 8 && pane.fields().contains(&Field::Mood) {
-        moods(pane, scene, Rect { x: area.x + 3, y, width: area.width.saturating_sub(3), height: 1 }, mood, area.width >= 92);
+        moods(
+            pane,
+            scene,
+            Rect { x: area.x + 3, y, width: area.width.saturating_sub(3), height: 1 },
+            mood,
+            area.width >= 92,
+        );
         y += if area.height >= 15 { 2 } else { 1 };
     }
     let heads = u16::from(area.height >= 10);
@@ -204,7 +215,14 @@ fn field_row(pane: &Personality, scene: &mut Scene<'_>, place: Rect, person: &Pe
     if let (Kind::Level(most), Ok(level)) = (field.kind(), json.parse::<i64>()) {
         slider(pane, scene, room, index, field, (level, most));
         let words = format!("{level:>2} ");
-        put(scene, room, room.x + SLIDER + 1, room.y, &words, scene.style(if edited { Role::Changed } else { Role::Strong }));
+        put(
+            scene,
+            room,
+            room.x + SLIDER + 1,
+            room.y,
+            &words,
+            scene.style(if edited { Role::Changed } else { Role::Strong }),
+        );
         let spelled = Rect { x: room.x + SLIDER + 4, width: room.width.saturating_sub(SLIDER + 4), ..room };
         prose::line(scene, spelled, &[(meaning(field, level).unwrap_or_default(), Role::Muted)]);
     } else {
@@ -243,7 +261,14 @@ fn field_row(pane: &Personality, scene: &mut Scene<'_>, place: Rect, person: &Pe
 }
 
 /// A slider: one cell per level that the field has; what this user may not have is dotted.
-fn slider(pane: &Personality, scene: &mut Scene<'_>, room: Rect, index: usize, field: Field, (level, most): (i64, i64)) {
+fn slider(
+    pane: &Personality,
+    scene: &mut Scene<'_>,
+    room: Rect,
+    index: usize,
+    field: Field,
+    (level, most): (i64, i64),
+) {
     let may = limits::highest(field, &pane.draft.user).unwrap_or(most);
     let edited = pane.draft.is_edited(field);
     for step in 1..=most {
