@@ -20,7 +20,7 @@ pub use edit::{Basis, Change, Clash, Edit};
 pub use expiry::expire;
 pub use field::{Field, Kind, Values};
 pub use meanings::{band, meaning};
-pub use sheet::{Person, Row, Shape, Sheet, people, shape, sheet};
+pub use sheet::{Person, Row, Shape, Sheet, people, shape, sheet, values_of};
 pub use store::read;
 pub use write::{Attempt, preview, write};
 

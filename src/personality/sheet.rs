@@ -128,19 +128,22 @@ fn rows_sql(shape: &Shape) -> String {
     )
 }
 
+/// The fields of a row that was read column by column, as JSON text.
+pub fn values_of(names: &[String], contents: &[String]) -> Values {
+    let held: BTreeMap<&str, &String> = names.iter().map(String::as_str).zip(contents).collect();
+    let value = |field: Field| {
+        let columns = field.columns().iter().filter_map(|c| held.get(*c).copied());
+        // Two names that were never made equal: the first that has a value.
+        let found = columns.clone().find(|v| *v != "null").or_else(|| columns.clone().next())?;
+        Some((field, field.canonical(found.clone())))
+    };
+    Field::ALL.into_iter().filter_map(value).collect()
+}
+
 /// One row as it was read; beside it where it stands in the table.
 fn row(row: &tokio_postgres::Row) -> (Row, String) {
     let (names, contents): (Vec<String>, Vec<String>) = (row.get(4), row.get(5));
-    let held: BTreeMap<String, String> = names.into_iter().zip(contents).collect();
-    let values = Field::ALL
-        .into_iter()
-        .filter_map(|f| {
-            let columns = f.columns().iter().filter_map(|c| held.get(*c));
-            // Two names that were never made equal: the first that has a value.
-            let found = columns.clone().find(|v| *v != "null").or_else(|| columns.clone().next())?;
-            Some((f, f.canonical(found.clone())))
-        })
-        .collect();
+    let values = values_of(&names, &contents);
     let age: Option<f64> = row.get(3);
     let read = Row {
         user: row.get(0),

@@ -7,7 +7,7 @@ use super::report::{CycleOptions, CycleReport, Detection, PullReport, PushReport
 use super::session::{self, Sessions};
 use super::side::{on_master, on_replica};
 use super::watchdog::{self, Processes};
-use super::{compare, lossy, prune, pull, push};
+use super::{compare, lossy, mood, prune, pull, push};
 use crate::personality;
 use crate::postgres::{Fault, Kind, Pair, Side};
 use std::time::{Duration, Instant, SystemTime};
@@ -87,6 +87,18 @@ impl Worker {
         }
     }
 
+    /// Takes back moods whose time is over, and makes one row of a user's two. What goes wrong there stops no cycle.
+    async fn tend(&self, sessions: &mut Sessions, actor: &str) -> Result<(), String> {
+        let tended = async {
+            personality::expire(&mut sessions.master, actor).await?;
+            if mood::is_due(&sessions.replica).await? {
+                Box::pin(mood::unite(&self.pair, actor)).await?;
+            }
+            Ok(())
+        };
+        tended.await.map_err(|f: Fault| format!("the personality was not looked after: {f}"))
+    }
+
     /// The push, the pull, and what is written down about them; returns what stopped one of the halves.
     async fn halves(
         &mut self,
@@ -114,15 +126,12 @@ impl Worker {
         if look_first {
             fault = self.pull(sessions, options, report).await.err();
         }
+        if options.thorough && fault.is_none() {
+            report.warnings.extend(self.tend(sessions, &options.actor).await.err());
+        }
         if options.push && fault.is_none() {
             let pushed = report.push.insert(PushReport::default());
             fault = self.push(sessions, run, options, pushed).await.err();
-        }
-        if options.thorough
-            && fault.is_none()
-            && let Err(f) = personality::expire(&mut sessions.master, &options.actor).await
-        {
-            report.warnings.push(format!("moods whose time is over were not looked for: {f}"));
         }
         if options.pull && !look_first && fault.as_ref().is_none_or(|f| f.kind != Kind::Unreachable) {
             let pulled = self.pull(sessions, options, report).await;

@@ -1,6 +1,10 @@
 //! Saving a personality on both sides: the master first, and through the engine to the replica; where the master is away, on the
 //! replica and in the queue. The replica's row is never written beside the engine: what the master has comes by the pull.
 
+mod unite;
+
+pub(super) use unite::{is_due, unite};
+
 use super::{CycleOptions, cycle, lock};
 use crate::personality::{self, Attempt, Change, Clash, Edit, Field};
 use crate::postgres::{Fault, Kind, Link, Pair, Side};

@@ -1,7 +1,10 @@
 //! The personality on real databases: both deployed shapes, saving online and offline, clashes, expiry, revert, presets.
 
 mod commands;
+#[cfg(debug_assertions)]
+mod consoles;
 mod shapes;
+mod two_ids;
 
 use crate::queue::commands::command;
 use crate::support;

@@ -3,7 +3,7 @@
 mod looks;
 
 use super::*;
-use crate::personality::{Change, Mood, Row, Shape, Values};
+use crate::personality::{Basis, Change, Mood, Row, Shape, Values};
 use crate::postgres::{Fault, Kind};
 use crate::sync::mood::{Plan, Saved, Step as Part};
 use crate::ui::{Ask, theme};
@@ -159,7 +159,7 @@ fn plan_of(edit: &Edit) -> Plan {
         let (changes, clashes) = edit.against(now.as_ref().unwrap(), basis);
         Part { changes, clashes, refused: None }
     };
-    use crate::personality::Basis;
+
     Plan {
         master: step(Basis::Master, &edit.master),
         replica: step(Basis::Replica, &edit.replica),
