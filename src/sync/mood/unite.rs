@@ -46,7 +46,10 @@ pub async fn unite(pair: &Pair, actor: &str) -> Result<usize, Fault> {
     if !lock::keep_readers_out(&replica).await? {
         return Ok(0);
     }
-    let shapes = (personality::shape(&master, pair.master.side()).await?, personality::shape(&replica, pair.replica.side()).await?);
+    let shapes = (
+        personality::shape(&master, pair.master.side()).await?,
+        personality::shape(&replica, pair.replica.side()).await?,
+    );
     if !shapes.0.state || !shapes.0.has_column("id") || !shapes.0.has_column("updated_at") {
         return Ok(0);
     }
@@ -76,7 +79,8 @@ async fn texts(master: &Client, mapping: bool) -> Result<BTreeMap<String, String
     if !mapping {
         return Ok(BTreeMap::new());
     }
-    let sql = "SELECT m.uuid_id::text, min(m.text_id) FROM public.user_id_mapping m WHERE m.uuid_id IS NOT NULL GROUP BY 1";
+    let sql =
+        "SELECT m.uuid_id::text, min(m.text_id) FROM public.user_id_mapping m WHERE m.uuid_id IS NOT NULL GROUP BY 1";
     let rows = master.query(sql, &[]).await.map_err(on_master)?;
     Ok(rows.iter().map(|r| (r.get(0), r.get(1))).collect())
 }
@@ -98,13 +102,23 @@ async fn rows(client: &Client) -> Result<Vec<Held>, tokio_postgres::Error> {
 
 /// When a value was said: by the last change of the history that made it so, else when the row was written. Nobody's clock counts for
 /// more than five minutes ahead. A value that every new row has, and that no change made, was said by nobody.
-async fn said(client: &impl GenericClient, held: &Held, field: Field, json: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+async fn said(
+    client: &impl GenericClient,
+    held: &Held,
+    field: Field,
+    json: &str,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
     let columns: Vec<&str> = field.columns().to_vec();
     let users = vec![held.user.as_str()];
     let plain = field.plain(json);
     let sql = "SELECT max(h.changed_at)::timestamptz FROM public.mood_transitions h
         WHERE h.user_id::text = ANY ($1) AND h.field_changed = ANY ($2) AND h.new_value IS NOT DISTINCT FROM $3";
-    let told = client.query_one(sql, &[&users, &columns, &plain]).await.ok().and_then(|r| r.get::<_, Option<DateTime<Utc>>>(0));
+    let told = client
+        .query_one(sql, &[&users, &columns, &plain])
+        .await
+        .ok()
+        .and_then(|r| r.get::<_, Option<DateTime<Utc>>>(0));
     let at = told.or(if is_untouched(field, json) { None } else { held.written })?;
     Some(at.min(now + Duration::minutes(5)))
 }
@@ -141,7 +155,8 @@ async fn on_the_master(
             continue;
         }
         // What the replica's history tells of its own changes is not on the master yet, so its row's time stands for them.
-        let here = if is_untouched(*field, mine) { None } else { local.written.map(|at| at.min(now + Duration::minutes(5))) };
+        let here =
+            if is_untouched(*field, mine) { None } else { local.written.map(|at| at.min(now + Duration::minutes(5))) };
         let there = said(&t, remote, *field, theirs, now).await;
         let wins = here.is_some() && here > there && personality::limits::refusal(*field, mine, person, now).is_none();
         if wins {

@@ -15,7 +15,8 @@ async fn now(link: &Link, user: &str) -> Values {
 }
 
 fn counted(values: &Values) -> u64 {
-    let context: serde_json::Value = values.get(&Field::Context).map_or(serde_json::Value::Null, |c| serde_json::from_str(c).unwrap());
+    let context: serde_json::Value =
+        values.get(&Field::Context).map_or(serde_json::Value::Null, |c| serde_json::from_str(c).unwrap());
     context["n"].as_u64().unwrap_or(0)
 }
 
@@ -28,7 +29,10 @@ async fn console(f: &Fixture, user: &str, own: Field, mut draw: Draw) {
         loop {
             tokio::time::sleep(Duration::from_micros(draw.below(3_000))).await;
             let mut edit = Edit::new(user, "console", "suite");
-            edit.set = values(&[(Field::Context, &format!(r#"{{"n":{},"by":"{}"}}"#, counted(&seen) + 1, own.name())), (own, &turn.to_string())]);
+            edit.set = values(&[
+                (Field::Context, &format!(r#"{{"n":{},"by":"{}"}}"#, counted(&seen) + 1, own.name())),
+                (own, &turn.to_string()),
+            ]);
             edit.master = Some(seen);
             let t = client.transaction().await.unwrap();
             let attempt = write(&t, Side::Master, &edit).await.unwrap();
@@ -58,7 +62,11 @@ async fn no_update_of_two_consoles_is_lost_in_any_order() {
         let [one, other] = draws;
         tokio::join!(console(&f, &user, Field::Turbo, one), console(&f, &user, Field::Auto, other));
         let end = now(&f.pair.master, &user).await;
-        assert_eq!((counted(&end), end[&Field::Turbo].as_str(), end[&Field::Auto].as_str()), (2 * TURNS, "3", "3"), "round {round}");
+        assert_eq!(
+            (counted(&end), end[&Field::Turbo].as_str(), end[&Field::Auto].as_str()),
+            (2 * TURNS, "3", "3"),
+            "round {round}"
+        );
         let broken = format!(
             "select count(*) from generate_series(1, {}) n where 1 <> (select count(*) from mood_transitions
                 where user_id = '{user}' and field_changed = 'context' and (new_value::jsonb ->> 'n')::int = n
@@ -81,7 +89,8 @@ async fn what_two_consoles_set_in_different_columns_is_all_there_on_both_sides()
     let mut draw = Draw::new(seed());
     for round in 0..size(4, 60) {
         let level = (draw.below(10) + 1).to_string();
-        let (gandhi, attraction) = (edit(&f, &[(Field::GandhiGenghis, &level)]).await, edit(&f, &[(Field::Attraction, &level)]).await);
+        let (gandhi, attraction) =
+            (edit(&f, &[(Field::GandhiGenghis, &level)]).await, edit(&f, &[(Field::Attraction, &level)]).await);
         let offline = draw.below(2) == 0;
         let other = if offline { &away } else { &f.pair };
         let (one, two) = tokio::join!(mood::save(&f.pair, &gandhi), mood::save(other, &attraction));
@@ -89,7 +98,11 @@ async fn what_two_consoles_set_in_different_columns_is_all_there_on_both_sides()
         f.cycle().await;
         f.cycle().await;
         let expected = format!("focused {level} {level}");
-        assert_eq!((state(&f.master).await, state(&f.replica).await), (expected.clone(), expected), "round {round}, offline {offline}");
+        assert_eq!(
+            (state(&f.master).await, state(&f.replica).await),
+            (expected.clone(), expected),
+            "round {round}, offline {offline}"
+        );
     }
     assert_eq!(text(&f.master, "select count(*) from robbie_sync.conflict").await, "0");
 }

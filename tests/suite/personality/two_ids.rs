@@ -57,9 +57,16 @@ async fn the_newer_value_of_each_column_stays_and_the_other_row_is_in_the_confli
     assert_eq!(both(&f).await, format!("{MASTERS} allan playful 8 6 the master"));
     assert_eq!(text(&f.master, "select turbo from robbie_personality_state").await, "9");
     let log = "select concat_ws(' ', kind, tbl, pk ->> 'id', local ->> 'id', remote ->> 'current_mood', result ->> 'current_mood', resolved_at is null) from robbie_sync.conflict";
-    assert_eq!(text(&f.master, log).await, format!("insert_exists robbie_personality_state {MASTERS} {REPLICAS} bossy playful t"));
+    assert_eq!(
+        text(&f.master, log).await,
+        format!("insert_exists robbie_personality_state {MASTERS} {REPLICAS} bossy playful t")
+    );
     assert_eq!(text(&f.replica, "select count(*) from pending_sync where synced_at is null").await, "0");
-    assert_eq!(text(&f.replica, "select count(*) from robbie_sync.archive where reason like 'its row became one%'").await, "1", "what was queued for it is kept");
+    assert_eq!(
+        text(&f.replica, "select count(*) from robbie_sync.archive where reason like 'its row became one%'").await,
+        "1",
+        "what was queued for it is kept"
+    );
     assert_eq!(text(&f.replica, "select count(*) from robbie_sync.base").await, "0");
     assert_eq!(transitions(&f.master).await, "current_mood bossy playful, gandhi_genghis 3 8");
 
@@ -67,7 +74,8 @@ async fn the_newer_value_of_each_column_stays_and_the_other_row_is_in_the_confli
     mood::save(&f.pair, &edit(&f, &[(Field::Attraction, "11")]).await).await.unwrap();
     assert_eq!(both(&f).await, format!("{MASTERS} allan playful 8 11 the master"));
     f.replica.batch_execute("update robbie_personality_state set current_mood = 'blushing'").await.unwrap();
-    f.queue("robbie_personality_state", "UPDATE", &format!(r#"{{"id": "{MASTERS}", "current_mood": "blushing"}}"#)).await;
+    f.queue("robbie_personality_state", "UPDATE", &format!(r#"{{"id": "{MASTERS}", "current_mood": "blushing"}}"#))
+        .await;
     settle(&f).await;
     assert_eq!(both(&f).await, format!("{MASTERS} allan blushing 8 11 the master"));
 }
@@ -86,13 +94,21 @@ async fn an_older_row_here_gives_way_and_so_does_one_that_nobody_touched() {
         .unwrap();
     settle(&f).await;
     assert_eq!(both(&f).await, format!("{MASTERS} allan bossy 3 6 the master"));
-    assert_eq!(text(&f.master, "select local ->> 'current_mood' from robbie_sync.conflict").await, "surprised", "it is kept");
+    assert_eq!(
+        text(&f.master, "select local ->> 'current_mood' from robbie_sync.conflict").await,
+        "surprised",
+        "it is kept"
+    );
 
     let f = Fixture::new().await;
     on_the_master(&f, "allan").await;
     on_the_replica(&f, "", "").await;
     settle(&f).await;
-    assert_eq!(both(&f).await, format!("{MASTERS} allan bossy 3 6 the master"), "a new row of a new replica overwrites nothing");
+    assert_eq!(
+        both(&f).await,
+        format!("{MASTERS} allan bossy 3 6 the master"),
+        "a new row of a new replica overwrites nothing"
+    );
     assert_eq!(text(&f.master, "select count(*) from mood_transitions").await, "0");
 }
 
@@ -100,7 +116,10 @@ async fn an_older_row_here_gives_way_and_so_does_one_that_nobody_touched() {
 async fn two_rows_of_an_adopted_replica_become_one_and_a_uuid_is_the_user_it_is_mapped_to() {
     let f = Fixture::new().await;
     // The deployed short form has no unique user_id; and the master names the user by the uuid.
-    f.replica.batch_execute("alter table robbie_personality_state drop constraint robbie_personality_state_user_id_key").await.unwrap();
+    f.replica
+        .batch_execute("alter table robbie_personality_state drop constraint robbie_personality_state_user_id_key")
+        .await
+        .unwrap();
     on_the_master(&f, "allan").await;
     f.cycle().await;
     assert_eq!(both(&f).await, format!("{MASTERS} allan bossy 3 6 the master"));
