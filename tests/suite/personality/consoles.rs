@@ -94,7 +94,8 @@ async fn what_two_consoles_set_in_different_columns_is_all_there_on_both_sides()
         let offline = draw.below(2) == 0;
         let other = if offline { &away } else { &f.pair };
         let (one, two) = tokio::join!(mood::save(&f.pair, &gandhi), mood::save(other, &attraction));
-        (one.unwrap(), two.unwrap());
+        one.unwrap();
+        two.unwrap();
         f.cycle().await;
         f.cycle().await;
         let expected = format!("focused {level} {level}");
