@@ -49,12 +49,20 @@ pub struct Entry {
     pub version: String,
     /// The earlier entry of its row that must be settled first.
     pub waits: Option<Uuid>,
+    /// Its place in a plan that was made before; else that in the queue counts.
+    pub rank: Option<i64>,
 }
 
 impl Entry {
     /// What the plan needs to know of it.
     pub fn step(&self) -> Step<'_> {
-        Step { seq: self.seq, table: &self.table, key: self.pk.as_deref(), delete: self.op == "DELETE", points: vec![] }
+        Step {
+            seq: self.rank.unwrap_or(self.seq),
+            table: &self.table,
+            key: self.pk.as_deref(),
+            delete: self.op == "DELETE",
+            points: vec![],
+        }
     }
 }
 
@@ -191,6 +199,7 @@ pub fn entry(row: &Row) -> Entry {
         seen: row.get(7),
         version: row.get(8),
         waits: row.get(9),
+        rank: None,
     }
 }
 

@@ -58,6 +58,7 @@ mod tests {
             seen: None,
             version: "1".into(),
             waits: None,
+            rank: None,
         }
     }
 

@@ -196,7 +196,9 @@ impl Sending {
         let edited = |e: &Entry, hash: &str| frozen.get(&e.id).is_some_and(|f| f.hash.as_deref() != Some(hash));
         let (changed, same): (Vec<_>, Vec<_>) = all.into_iter().partition(|(e, hash)| edited(e, hash));
         outcomes.extend(changed.iter().map(|(e, _)| drifted(e.id, "it was edited")));
-        let mut same: Vec<Entry> = same.into_iter().map(|(e, _)| e).collect();
+        let ranks: HashMap<&Uuid, i64> = ids.iter().zip(0..).collect();
+        let ranked = |e: Entry| Entry { rank: ranks.get(&e.id).copied(), ..e };
+        let mut same: Vec<Entry> = same.into_iter().map(|(e, _)| ranked(e)).collect();
         let changed: Vec<Entry> = changed.into_iter().map(|(e, _)| e).collect();
         self.chains.remember(&changed, &HashSet::new());
         self.chains.hold_back(&mut same);
