@@ -32,6 +32,14 @@ SELECT r.id, r.name, r.field, r.before, r.after, r.reason, r.name, now() - make_
   FROM jsonb_to_recordset($1::text::jsonb)
     AS r(id uuid, name text, field text, before text, after text, reason text, age_s float8)
     ON CONFLICT DO NOTHING";
+const PRESETS: &str = "
+INSERT INTO personality_presets (user_id, preset_name, mood, mood_intensity, attraction, gandhi_genghis, turbo, auto, description)
+SELECT p.* FROM (VALUES
+    ('allan', 'Deep work', 'focused', 6, 5, 6, 8, 7, 'short answers, no small talk'),
+    ('allan', 'Release day', 'bossy', 8, 4, 9, 10, 3, 'nothing ships without a green suite'),
+    ('allan', 'Evening', 'playful', 7, 9, 2, 3, 5, NULL),
+    ('maya', 'Review', 'friendly', 5, 5, 3, 4, 4, 'gentle, and to the point')) p
+    ON CONFLICT DO NOTHING";
 const CONVERSATIONS: &str = "
 INSERT INTO code_conversations (id, user_id, session_id, title, context_type, created_at, updated_at, last_message_at, metadata)
 SELECT r.id, m.uuid_id, r.session_id, r.title, r.context_type, now() - make_interval(secs => r.age_s),
@@ -74,6 +82,7 @@ pub(super) async fn fill(
         tx.execute(MAPPING, &[&people]).await?;
         tx.execute(MOODS, &[&people]).await?;
         tx.execute(TRANSITIONS, &[&transitions(&library.people)]).await?;
+        tx.batch_execute(PRESETS).await?;
         let old: Vec<_> = library.conversations.iter().filter(|c| c.age_s >= newest_s).collect();
         tx.execute(CONVERSATIONS, &[&text(&old)]).await?;
         // Those of newer conversations find no parent here and are left to the replica.
