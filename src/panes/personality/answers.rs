@@ -100,7 +100,7 @@ impl Personality {
             details.push(heading(side, plan, part));
             details.extend(part.changes.iter().map(|c| {
                 let spelled =
-                    c.new.parse().ok().and_then(|l| meaning(c.field, l)).map(|m| format!(" ({m})")).unwrap_or_default();
+                    c.new.parse().ok().and_then(|l| meaning(c.field, l)).map(|m| format!(", {m}")).unwrap_or_default();
                 format!("  {:<16} {} → {}{spelled}", c.field.label(), c.field.shown(&c.old), c.field.shown(&c.new))
             }));
             details.extend(part.clashes.iter().map(|c| {

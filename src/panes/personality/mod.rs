@@ -283,7 +283,8 @@ impl Personality {
             return match (&self.faults, self.read_at) {
                 ([Some(fault), Some(_)], _) => Answer::new(Role::Bad, format!("Neither side answers: {fault}")),
                 (_, None) => Answer::new(Role::Muted, "Waiting for both sides."),
-                _ => Answer::new(Role::Muted, "No user has a state yet."),
+                ([None, None], _) => Answer::new(Role::Muted, "No user has a state yet."),
+                _ => Answer::new(Role::Warn, "One side does not answer, and the other has no user's state."),
             };
         };
         let mood = Field::Mood.shown(person.values().get(&Field::Mood).map_or("null", String::as_str));

@@ -7,7 +7,7 @@ mod state;
 use super::{Level, Personality, Typing};
 use crate::postgres::Side;
 use crate::ui::table::put;
-use crate::ui::{Role, Scene, prose};
+use crate::ui::{Role, Scene, prose, text};
 use ratatui::layout::Rect;
 
 /// The names of what can be clicked.
@@ -91,14 +91,20 @@ fn nobody(pane: &Personality, scene: &mut Scene<'_>, area: Rect) {
                 "no user has a state there: robbie personality set --mood friendly makes allan's".to_owned()
             }
         };
-        lines.push((format!("{}  ", pane.name(side).to_uppercase()), role));
+        lines.push((pane.name(side).to_uppercase(), role));
         lines.push((words, Role::Muted));
     }
-    for (i, pair) in lines.chunks(2).enumerate() {
-        let place = Rect { x: area.x + 3, y: area.y + i as u16, width: area.width.saturating_sub(3), height: 1 };
-        if place.y < area.bottom() {
-            prose::line(scene, place, &[(&pair[0].0, pair[0].1), (&pair[1].0, pair[1].1)]);
+    let width = area.width.saturating_sub(6);
+    let mut y = area.y;
+    for pair in lines.chunks(2) {
+        let wrapped = text::wrap(&text::safe(&pair[1].0), width.into());
+        for (words, role) in [(&pair[0].0, pair[0].1)].into_iter().chain(wrapped.iter().map(|w| (w, pair[1].1))) {
+            if y < area.bottom() {
+                prose::line(scene, Rect { x: area.x + 3, y, width, height: 1 }, &[(words, role)]);
+                y += 1;
+            }
         }
+        y += 1;
     }
 }
 
