@@ -48,7 +48,9 @@ async fn a_migrated_master_of_any_shape_holds_every_value_and_its_old_readers_go
     {
         let (test, pair, [master, _replica]) = as_found(shape, SHORT).await;
         let held = "select json_object_agg(user_id || '.' || k, v)::text from robbie_personality_state s, jsonb_each(to_jsonb(s)) e(k, v)";
-        let rows = async || serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text(&master, held).await).unwrap();
+        let rows = async || {
+            serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text(&master, held).await).unwrap()
+        };
         let before = rows().await;
         // Another program's table, of an AI's own state: nobody's mood.
         master.batch_execute("create table ai_personality_state (personality_id text primary key, current_mood integer); insert into ai_personality_state values ('robbie', 4)").await.unwrap();
@@ -60,7 +62,8 @@ async fn a_migrated_master_of_any_shape_holds_every_value_and_its_old_readers_go
         assert_eq!(text(&master, short_reader).await, expected);
         // A value that gave way to the other name's stands in the history; every other is where it was.
         let after = rows().await;
-        for (column, value) in before.iter().filter(|(c, v)| !v.is_null() && (shape != BOTH || !c.ends_with("_level"))) {
+        for (column, value) in before.iter().filter(|(c, v)| !v.is_null() && (shape != BOTH || !c.ends_with("_level")))
+        {
             assert_eq!(&after[column], value, "{column} of {shape}");
         }
         assert_eq!(text(&master, "select current_mood from ai_personality_state").await, "4");
