@@ -8,9 +8,9 @@ use std::cmp::Ordering;
 use tokio_postgres::Client;
 
 /// How many entries a filter is tried on by one statement.
-pub const FILTERED: i64 = 350_000;
+pub const FILTERED: i64 = 100_000;
 /// How many failures are grouped by one statement.
-pub const GROUPED: i64 = 150_000;
+pub const GROUPED: i64 = 50_000;
 
 /// Up to how many entries each is looked up.
 const FEW: i64 = 100_000;
@@ -158,7 +158,7 @@ mod tests {
 
     #[test]
     fn only_lots_that_can_hold_the_page_are_read() {
-        let lots = divided(0, 1_000_000, 1_000_000, FILTERED);
+        let lots = divided(0, 1_000_000, 1_000_000, 350_000);
         assert_eq!(lots.len(), 3);
         let places = |anchor: &Anchor, descending: bool| -> Vec<i64> {
             let scope = Scope { sort: Sort { by: SortBy::Time, descending }, ..Scope::default() };
