@@ -61,6 +61,22 @@ pub fn banner(scene: &mut Scene<'_>, area: Rect, words: &str) {
     put(scene, area, area.x, area.y, &text::truncate(&format!(" {safe}"), area.width.into()), style);
 }
 
+/// Keys and what they do, in a line; where there is little room the first and the last stay longest.
+pub fn keys(scene: &mut Scene<'_>, row: Rect, keys: &[(&str, &str)]) {
+    let mut keys = keys.to_vec();
+    let cells = |keys: &[(&str, &str)]| keys.iter().map(|(k, w)| text::width(k) + text::width(w) + 4).sum::<usize>();
+    while keys.len() > 2 && cells(&keys) > usize::from(row.width) + 3 {
+        keys.remove(keys.len() - 2);
+    }
+    let mut parts: Vec<(String, Role)> = Vec::new();
+    for (n, (key, words)) in keys.iter().enumerate() {
+        parts.push((format!("{}{key}", if n > 0 { "   " } else { "" }), Role::Accent));
+        parts.push((format!(" {words}"), Role::Muted));
+    }
+    let parts: Vec<(&str, Role)> = parts.iter().map(|(words, role)| (words.as_str(), *role)).collect();
+    line(scene, row, &parts);
+}
+
 /// A modal's frame in the middle of `area`; gives the room inside.
 pub fn modal(scene: &mut Scene<'_>, area: Rect, title: &str, width: u16, height: u16) -> Rect {
     let width = (width + 4).min(area.width);

@@ -1,7 +1,6 @@
 //! What the pane does with what it is told.
 
 use super::{Command, Draft, Level, Message, Personality, REFRESH};
-use crate::personality::presets::{self, Preset};
 use crate::personality::{Clash, Edit, Field, Sheet, limits, meaning, people};
 use crate::postgres::Fault;
 use crate::sync::mood::{Plan, Saved, Step as Part};
@@ -155,48 +154,6 @@ impl Personality {
         effects.push(Effect::Timer { id: "personality", after: REFRESH });
         effects
     }
-
-    /// Takes what came back from the editor.
-    pub(super) fn edited(&mut self, tag: &str, text: Option<String>) -> Step<Self> {
-        let Some(text) = text else { return Vec::new() };
-        match tag {
-            "context" => {
-                let json = text.trim();
-                if let Some(reason) = limits::refusal(Field::Context, json, &self.draft.user, self.clock) {
-                    return vec![Effect::toast(Weight::Bad, format!("{reason}: nothing was taken"))];
-                }
-                self.draft.put(Field::Context, json.to_owned());
-                Vec::new()
-            }
-            _ => match (self.editing.take(), preset_of(&text)) {
-                (Some(old), Ok((values, description))) => {
-                    let preset = Preset { values, description, ..old };
-                    self.ask_preset(preset)
-                }
-                (_, Err(reason)) => vec![Effect::toast(Weight::Bad, format!("{reason}: nothing was saved"))],
-                (None, Ok(_)) => Vec::new(),
-            },
-        }
-    }
-}
-
-fn preset_of(text: &str) -> Result<(crate::personality::Values, Option<String>), String> {
-    let read: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_str(text).map_err(|e| format!("this is no JSON object ({e})"))?;
-    let mut values = crate::personality::Values::new();
-    let mut description = None;
-    for (name, value) in read {
-        match (name.as_str(), Field::of_column(&name)) {
-            ("description", _) => description = value.as_str().map(ToOwned::to_owned),
-            (_, Some(field)) if presets::FIELDS.iter().any(|(f, _)| *f == field) => {
-                if !value.is_null() {
-                    values.insert(field, value.to_string());
-                }
-            }
-            _ => return Err(format!("a preset cannot hold {name}")),
-        }
-    }
-    Ok((values, description))
 }
 
 fn heading(side: &str, plan: &Plan, part: &Part) -> String {

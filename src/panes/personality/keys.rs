@@ -1,6 +1,7 @@
 //! What keys and clicks do.
 
 use super::view::zones;
+use super::writing::Writing;
 use super::{Action, Command, Level, Personality, SPANS, Typing};
 use crate::personality::presets::Preset;
 use crate::personality::{Edit, Field, Kind, Mood, history, limits};
@@ -100,10 +101,8 @@ impl Personality {
         match field.kind() {
             Kind::Mood | Kind::Flag => refused(self.draft.step(field, true)),
             Kind::Json => {
-                let pretty = serde_json::from_str::<serde_json::Value>(&json).ok().filter(|v| !v.is_null());
-                let initial =
-                    pretty.and_then(|v| serde_json::to_string_pretty(&v).ok()).unwrap_or_else(|| "{}".to_owned());
-                vec![Effect::Edit { tag: "context", initial, extension: "json" }]
+                self.write(Writing::context(&self.draft.user, &json));
+                Vec::new()
             }
             Kind::List | Kind::Level(_) | Kind::Moment | Kind::Text => {
                 let text = match field {
@@ -228,15 +227,8 @@ impl Personality {
 
     fn edit_preset(&mut self) -> Step<Self> {
         let Some(preset) = self.preset().cloned() else { return Vec::new() };
-        let mut values: serde_json::Map<String, serde_json::Value> = preset
-            .values
-            .iter()
-            .filter_map(|(f, v)| Some((f.name().to_owned(), serde_json::from_str(v).ok()?)))
-            .collect();
-        values.insert("description".to_owned(), preset.description.clone().into());
-        let initial = serde_json::to_string_pretty(&values).unwrap_or_default();
-        self.editing = Some(preset);
-        vec![Effect::Edit { tag: "preset", initial, extension: "json" }]
+        self.write(Writing::preset(preset));
+        Vec::new()
     }
 
     fn delete_preset(&self) -> Step<Self> {

@@ -8,6 +8,7 @@ mod draft;
 mod keys;
 mod view;
 mod work;
+mod writing;
 
 use crate::personality::history::Transition;
 use crate::personality::presets::Preset;
@@ -54,8 +55,8 @@ pub struct Personality {
     chosen: usize,
     presets: Option<Result<Vec<Preset>, String>>,
     preset: usize,
-    /// The preset that is in the editor.
-    editing: Option<Preset>,
+    /// The text that is written: the context, or a preset.
+    writing: Option<Box<writing::Writing>>,
     /// The time of the last input: nothing here asks a clock.
     clock: DateTime<Utc>,
 }
@@ -174,6 +175,9 @@ impl Pane for Personality {
 
     fn update(&mut self, input: Input<Action, Message>, now: Now) -> Step<Self> {
         self.clock = now.wall.into();
+        if let Some(step) = self.writing_step(&input) {
+            return step;
+        }
         match input {
             Input::Action(action) => self.act(action),
             Input::Message(message) => self.told(message, now),
@@ -205,13 +209,15 @@ impl Pane for Personality {
                 vec![Effect::StopTimer("personality")]
             }
             Input::LinksChanged(links) => self.links_changed(links),
-            Input::Edited { tag, text } => self.edited(tag, text),
             _ => Vec::new(),
         }
     }
 
     fn draw(&self, scene: &mut Scene<'_>, area: Rect, view: &mut View) {
         view::draw(self, scene, area, view);
+        if let Some(writing) = &self.writing {
+            writing::draw(writing, scene, area, &mut view.editor);
+        }
     }
 
     fn policy(command: &Command) -> Policy {
@@ -260,11 +266,12 @@ impl Pane for Personality {
     }
 
     fn text_focus(&self) -> bool {
-        self.typing.is_some()
+        self.typing.is_some() || self.writing.is_some()
     }
 
     fn footer(&self) -> Vec<Action> {
         match &self.level {
+            _ if self.writing.is_some() => Vec::new(),
             Level::State if self.draft.set.is_empty() => {
                 vec![Action::History, Action::Presets, Action::NextUser, Action::Refresh]
             }

@@ -228,6 +228,11 @@ fn the_mouse_picks_users_moods_and_levels() {
     assert!(toast(&click(&mut pane, view::zones::LEVELS, 211)).contains("allan only"));
 }
 
+/// Puts a text into the open editor, as `$EDITOR` gives it back.
+fn write(pane: &mut Personality, text: &str) {
+    pane.update(Input::Edited { tag: "personality", text: Some(text.into()) }, Now::at(0));
+}
+
 #[test]
 fn values_are_typed_and_what_breaks_a_limit_stays_in_the_line() {
     let mut pane = shown();
@@ -246,15 +251,25 @@ fn values_are_typed_and_what_breaks_a_limit_stays_in_the_line() {
     keys(&mut pane, &["enter", "x", "esc"]);
     assert_eq!(pane.draft.value(Field::ActiveUsers), r#"["bob"]"#);
     pane.row = 10;
-    let editor = keys(&mut pane, &["enter"]);
+    keys(&mut pane, &["enter"]);
+    let outside = keys(&mut pane, &["ctrl-o"]);
     assert!(
-        matches!(&editor[0], Effect::Edit { tag: "context", initial, .. } if initial.contains("\"energy\": \"high\"")),
-        "{editor:?}"
+        matches!(&outside[0], Effect::Edit { initial, .. } if initial.contains("\"energy\": \"high\"")),
+        "{outside:?}"
     );
-    let wrong = pane.update(Input::Edited { tag: "context", text: Some("[1]".into()) }, Now::at(0));
-    assert!(toast(&wrong).contains("JSON object") && !pane.draft.is_edited(Field::Context));
-    pane.update(Input::Edited { tag: "context", text: Some("{\"a\":1}".into()) }, Now::at(0));
-    assert!(pane.draft.is_edited(Field::Context));
+    write(&mut pane, "[1]");
+    assert!(looks::drawn(&pane, 100, 30).contains("context is a JSON object"));
+    keys(&mut pane, &["ctrl-s"]);
+    assert!(pane.text_focus() && !pane.draft.is_edited(Field::Context), "what does not hold is not taken");
+    keys(&mut pane, &["esc"]);
+    assert!(pane.text_focus(), "changes are not given up with one key");
+    write(&mut pane, "{\"a\": 12345678901234567890.10}");
+    keys(&mut pane, &["ctrl-s"]);
+    assert_eq!((pane.text_focus(), pane.draft.value(Field::Context)), (false, "{\"a\": 12345678901234567890.10}"));
+    keys(&mut pane, &["enter", "down", "end", ","]);
+    insta::assert_snapshot!("context_80x20", looks::drawn(&pane, 80, 20));
+    keys(&mut pane, &["esc", "esc"]);
+    assert!(!pane.text_focus());
 }
 
 #[test]
@@ -363,15 +378,19 @@ fn presets_are_applied_made_edited_and_deleted() {
     assert!(
         matches!(&act(&mut pane, Action::DeletePreset)[0], Effect::Ask(ask) if ask.danger && ask.question.contains("release"))
     );
-    assert!(matches!(&act(&mut pane, Action::EditPreset)[0], Effect::Edit { tag: "preset", .. }));
-    let high = r#"{"mood": "bossy", "gandhi_genghis": 11}"#;
-    let wrong = pane.update(Input::Edited { tag: "preset", text: Some(high.into()) }, Now::at(0));
-    assert!(toast(&wrong).contains("cannot hold mood"), "{wrong:?}");
     act(&mut pane, Action::EditPreset);
-    let high = r#"{"current_mood": "bossy", "gandhi_genghis": 11}"#;
-    assert!(
-        toast(&pane.update(Input::Edited { tag: "preset", text: Some(high.into()) }, Now::at(0))).contains("1 to 10")
-    );
+    for (text, wrong) in [
+        (r#"{"mood": "bossy", "gandhi_genghis": 10}"#, "cannot hold mood"),
+        (r#"{"current_mood": "bossy", "gandhi_genghis": 11}"#, "1 to 10"),
+    ] {
+        write(&mut pane, text);
+        assert!(looks::drawn(&pane, 100, 30).contains(wrong), "{wrong}");
+        assert!(keys(&mut pane, &["ctrl-s"]).is_empty() && pane.text_focus());
+    }
+    write(&mut pane, r#"{"current_mood": "bossy", "gandhi_genghis": 10, "description": "loud"}"#);
+    let asked = keys(&mut pane, &["ctrl-s"]);
+    let Effect::Ask(Ask { then: Command::SavePreset(preset), .. }) = &asked[0] else { panic!("{asked:?}") };
+    assert_eq!((preset.values.len(), preset.description.as_deref()), (2, Some("loud")));
     act(&mut pane, Action::NewPreset);
     let asked = keys(&mut pane, &["n", "e", "w", "enter"]);
     let Effect::Ask(Ask { then: Command::SavePreset(preset), .. }) = &asked[0] else { panic!("{asked:?}") };

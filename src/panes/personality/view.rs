@@ -6,6 +6,7 @@ mod state;
 
 use super::{Level, Personality, Typing};
 use crate::postgres::Side;
+use crate::ui::editor::Corner;
 use crate::ui::table::put;
 use crate::ui::{Role, Scene, prose, text};
 use ratatui::layout::Rect;
@@ -35,6 +36,7 @@ pub struct View {
     history: usize,
     presets: usize,
     clashes: usize,
+    pub(super) editor: Corner,
 }
 
 /// Draws the whole pane.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn drawn(pane: &Personality, width: u16, height: u16) -> String {
+pub(super) fn drawn(pane: &Personality, width: u16, height: u16) -> String {
     let theme = theme::built_in("robbie-dark").unwrap();
     let area = Rect::new(0, 0, width, height);
     let mut buf = Buffer::empty(area);

@@ -202,17 +202,5 @@ fn hints(editing: &Editing, scene: &mut Scene<'_>, row: Rect) {
         Phase::Saving => &[],
         Phase::Overtaken(_) => &[("k", "keep mine"), ("t", "take theirs"), ("Esc", "back to the text")],
     };
-    // The first and the last stay longest.
-    let mut keys = keys.to_vec();
-    let cells = |keys: &[(&str, &str)]| keys.iter().map(|(k, w)| text::width(k) + text::width(w) + 4).sum::<usize>();
-    while keys.len() > 2 && cells(&keys) > usize::from(row.width) + 3 {
-        keys.remove(keys.len() - 2);
-    }
-    let mut parts: Vec<(String, Role)> = Vec::new();
-    for (n, (key, words)) in keys.iter().enumerate() {
-        parts.push((format!("{}{key}", if n > 0 { "   " } else { "" }), Role::Accent));
-        parts.push((format!(" {words}"), Role::Muted));
-    }
-    let parts: Vec<(&str, Role)> = parts.iter().map(|(words, role)| (words.as_str(), *role)).collect();
-    prose::line(scene, row, &parts);
+    prose::keys(scene, row, keys);
 }
