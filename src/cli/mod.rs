@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod config;
 pub mod conflicts;
+pub mod conversations;
 #[cfg(feature = "tui")]
 pub mod console;
 pub mod demo;
@@ -130,6 +131,8 @@ pub enum Command {
     Config(config::ConfigArgs),
     /// See what both sides changed, what became of it, and apply the losing image after all.
     Conflicts(conflicts::ConflictsArgs),
+    /// List, read, compare, search and export the conversations that Robbie remembers.
+    Conversations(conversations::ConversationsArgs),
     /// See and set Robbie's mood and levels on both sides, their history and presets.
     Personality(personality::PersonalityArgs),
     /// See what is stuck in the queue, why, and replay it.
@@ -179,6 +182,7 @@ async fn dispatch(cli: Cli) -> Result<Exit, Fault> {
         Command::Config(args) => config::run(args, &global).await,
         Command::Embedded(args) => embedded::run(args, &global).await,
         Command::Conflicts(args) => conflicts::run(args, &Invocation::new(&global)?).await,
+        Command::Conversations(args) => Box::pin(conversations::run(args, &Invocation::new(&global)?)).await,
         Command::Personality(args) => Box::pin(personality::run(args, &Invocation::new(&global)?)).await,
         Command::Queue(args) => queue::run(args, &Invocation::new(&global)?).await,
         Command::Schema(args) => schema::run(args, &Invocation::new(&global)?).await,

@@ -94,6 +94,11 @@ pub fn embed(text: &str) -> Option<Embedding> {
     (norm > 0.0).then(|| Embedding(sums.iter().map(|v| (v / norm) as f32).collect()))
 }
 
+/// Whether a word in lower case says nothing of the subject.
+pub(super) fn is_stop_word(word: &str) -> bool {
+    STOP_WORDS.binary_search(&word).is_ok()
+}
+
 /// What a feature is; a part of an identifier hashes like the word itself, so `user_id` and `user` meet.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Sort {
@@ -141,7 +146,7 @@ fn push_word(out: &mut Vec<Word>, run: &str) {
 }
 
 /// Splits `snake_case`, `camelCase` and `HTTPServer` into their parts.
-fn identifier_parts(word: &str) -> Vec<String> {
+pub(super) fn identifier_parts(word: &str) -> Vec<String> {
     let mut parts = Vec::new();
     for piece in word.split('_').filter(|p| !p.is_empty()) {
         let chars: Vec<char> = piece.chars().collect();
@@ -163,7 +168,7 @@ fn identifier_parts(word: &str) -> Vec<String> {
 }
 
 /// Drops a plain English plural: `queries` and `query`, `locks` and `lock` become one word.
-fn singular(word: &str) -> String {
+pub(super) fn singular(word: &str) -> String {
     if word.len() > 4 && word.ends_with("ies") {
         return format!("{}y", &word[..word.len() - 3]);
     }

@@ -15,6 +15,7 @@ mod password;
 pub mod reach;
 mod remedy;
 mod service;
+pub mod statement;
 mod status;
 pub mod target;
 pub mod tls;

@@ -13,7 +13,7 @@ mod lots;
 pub mod mask;
 pub mod page;
 pub mod shape;
-pub mod sql;
+pub use crate::postgres::statement as sql;
 pub mod starvation;
 pub mod store;
 

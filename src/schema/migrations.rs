@@ -57,6 +57,7 @@ const SMART_ROBBIE: &[Migration] = &[
     Migration::once("31-jobs.sql", include_str!("../../migrations/smart-robbie/31-jobs.sql")),
     Migration::repeatable("32-lists.sql", include_str!("../../migrations/smart-robbie/32-lists.sql")),
     Migration::once("33-personality.sql", include_str!("../../migrations/smart-robbie/33-personality.sql")),
+    Migration::once("34-search.sql", include_str!("../../migrations/smart-robbie/34-search.sql")),
 ];
 
 const UNIFIED: &[Migration] = &[
@@ -83,6 +84,7 @@ const UNIFIED: &[Migration] = &[
     Migration::repeatable("30-undo.sql", include_str!("../../migrations/unified/30-undo.sql")),
     Migration::repeatable("31-frozen.sql", include_str!("../../migrations/unified/31-frozen.sql")),
     Migration::once("33-personality.sql", include_str!("../../migrations/unified/33-personality.sql")),
+    Migration::once("34-search.sql", include_str!("../../migrations/unified/34-search.sql")),
 ];
 
 impl Schema {

@@ -4,6 +4,7 @@
 
 mod connect;
 mod console;
+mod conversations;
 mod demo;
 mod embedded;
 mod floors;

@@ -1,0 +1,212 @@
+//! Conversations of both sides in one list, each once, with where it is.
+
+use super::filter::Filter;
+use super::head::{self, Conversation};
+use super::list::{self, Key, Sort};
+use super::presence::{self, Presence, Queued};
+use super::Shape;
+use crate::postgres::{Fault, Kind as FaultKind, Link, Pair, Side};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// A conversation of a list.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Listed {
+    /// The conversation, as the side has it that is listed; of both, the replica where it has it.
+    #[serde(flatten)]
+    pub conversation: Conversation,
+    /// Where it is.
+    pub presence: Presence,
+    /// Entries of the queue that were not sent, of it and what it holds.
+    pub queued: i64,
+}
+
+/// A page of the list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The conversations.
+    pub conversations: Vec<Listed>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<Key>,
+    /// Whether only part of the queue was looked through.
+    pub queue_partly: bool,
+}
+
+/// Both sides as far as they can be read.
+pub struct Sides {
+    pair: Pair,
+    master: Result<Shape, Fault>,
+    replica: Result<Shape, Fault>,
+}
+
+impl Sides {
+    /// Looks at both sides; a fault only where neither has conversations to show.
+    pub async fn read(pair: &Pair) -> Result<Self, Fault> {
+        let (master, replica) = tokio::join!(Shape::needed(&pair.master), Shape::needed(&pair.replica));
+        match (&master, &replica) {
+            (Err(_), Err(fault)) => Err(fault.clone()),
+            _ => Ok(Self { pair: pair.clone(), master, replica }),
+        }
+    }
+    /// The link and shape of a side, or why it cannot be read.
+    pub fn of(&self, side: Side) -> Result<(&Link, &Shape), Fault> {
+        let shape = match side {
+            Side::Master => &self.master,
+            Side::Replica => &self.replica,
+        };
+        shape.as_ref().map(|shape| (&**self.pair.side(side), shape)).map_err(Clone::clone)
+    }
+    /// Why a side cannot be read.
+    pub fn faults(&self) -> impl Iterator<Item = &Fault> {
+        [self.master.as_ref().err(), self.replica.as_ref().err()].into_iter().flatten()
+    }
+    /// The sides that can be read.
+    pub fn readable(&self) -> Vec<Side> {
+        [Side::Replica, Side::Master].into_iter().filter(|side| self.of(*side).is_ok()).collect()
+    }
+    /// The side that is read where none is named: the replica, which is near, or the master while it cannot be.
+    pub fn near(&self) -> Side {
+        self.readable().first().copied().unwrap_or(Side::Replica)
+    }
+}
+
+/// Reads a page of the conversations of one side, or of both where none is named.
+pub async fn listing(
+    sides: &Sides,
+    side: Option<Side>,
+    filter: &Filter,
+    sort: Sort,
+    after: Option<&Key>,
+    limit: u16,
+) -> Result<Listing, Fault> {
+    let wanted: Vec<Side> = match side {
+        Some(side) => vec![side],
+        None => sides.readable(),
+    };
+    let mut found: Vec<(Side, Conversation)> = Vec::new();
+    // A page ends where the first side that has more ends: behind it, that side could have what belongs between.
+    let mut end: Option<Key> = None;
+    for side in &wanted {
+        let (link, shape) = sides.of(*side)?;
+        let page = list::page(link, shape, filter, sort, after, false, limit).await?;
+        if let Some(last) = page.conversations.last().filter(|_| page.more) {
+            let sooner = end.as_ref().is_none_or(|end| sort.compare(&last.key, end) == Ordering::Less);
+            if sooner {
+                end = Some(last.key.clone());
+            }
+        }
+        found.extend(page.conversations.into_iter().map(|c| (*side, c)));
+    }
+    found.sort_by(|(_, a), (_, b)| sort.compare(&a.key, &b.key));
+    if let Some(end) = &end {
+        found.retain(|(_, c)| sort.compare(&c.key, end) != Ordering::Greater);
+    }
+    let mut more = end.is_some();
+    if wanted.len() > 1 {
+        once_each(sides, sort, after, &mut found).await?;
+        more |= found.len() > usize::from(limit);
+        if found.len() > usize::from(limit) {
+            found.truncate(usize::from(limit));
+            end = found.last().map(|(_, c)| c.key.clone());
+        }
+    }
+    let ids: Vec<Uuid> = found.iter().map(|(_, c)| c.id).collect();
+    let (presence, queued) = tokio::try_join!(presences(sides, &ids), of_queue(sides, &ids))?;
+    let conversations = found
+        .into_iter()
+        .map(|(_, conversation)| Listed {
+            presence: presence.get(&conversation.id).copied().unwrap_or(Presence::Unknown),
+            queued: queued.entries.get(&conversation.id).copied().unwrap_or(0),
+            conversation,
+        })
+        .collect();
+    Ok(Listing { conversations, next: end.filter(|_| more), queue_partly: queued.partly })
+}
+
+/// A conversation that both sides have stands at the first of its two places, and is shown as the replica has it.
+async fn once_each(
+    sides: &Sides,
+    sort: Sort,
+    after: Option<&Key>,
+    found: &mut Vec<(Side, Conversation)>,
+) -> Result<(), Fault> {
+    let mut places: BTreeMap<Uuid, Vec<(Side, Conversation)>> = BTreeMap::new();
+    for one in found.drain(..) {
+        places.entry(one.1.id).or_default().push(one);
+    }
+    for side in [Side::Master, Side::Replica] {
+        let missing: Vec<Uuid> =
+            places.iter().filter(|(_, at)| at.iter().all(|(s, _)| *s != side)).map(|(id, _)| *id).collect();
+        if missing.is_empty() {
+            continue;
+        }
+        let (link, shape) = sides.of(side)?;
+        for other in head::conversations(link, shape, sort, &missing).await? {
+            places.entry(other.id).or_default().push((side, other));
+        }
+    }
+    for (_, mut at) in places {
+        at.sort_by(|(_, a), (_, b)| sort.compare(&a.key, &b.key));
+        let first = at[0].1.key.clone();
+        // It was on an earlier page: its first place is there.
+        if after.is_some_and(|after| sort.compare(&first, after) != Ordering::Greater) {
+            continue;
+        }
+        let shown = at.iter().position(|(side, _)| *side == Side::Replica).unwrap_or(0);
+        let (side, mut conversation) = at.swap_remove(shown);
+        conversation.key = first;
+        found.push((side, conversation));
+    }
+    found.sort_by(|(_, a), (_, b)| sort.compare(&a.key, &b.key));
+    Ok(())
+}
+
+/// Where each of these conversations is.
+pub(super) async fn presences(sides: &Sides, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Presence>, Fault> {
+    let (Ok((master, theirs)), Ok((replica, ours))) = (sides.of(Side::Master), sides.of(Side::Replica)) else {
+        return Ok(BTreeMap::new());
+    };
+    let (theirs, ours) =
+        tokio::try_join!(presence::digests(master, theirs, ids), presence::digests(replica, ours, ids))?;
+    Ok(ids
+        .iter()
+        .map(|id| {
+            let presence = match (theirs.get(id), ours.get(id)) {
+                (Some(m), Some(r)) if m == r => Presence::Equal,
+                (Some(_), Some(_)) => Presence::Different,
+                (Some(_), None) => Presence::MasterOnly,
+                (None, Some(_)) => Presence::ReplicaOnly,
+                (None, None) => Presence::Unknown,
+            };
+            (*id, presence)
+        })
+        .collect())
+}
+
+async fn of_queue(sides: &Sides, ids: &[Uuid]) -> Result<Queued, Fault> {
+    match sides.of(Side::Replica) {
+        Ok((link, shape)) => presence::queued(&*link.session().await?, link, shape, ids).await,
+        Err(_) => Ok(Queued::default()),
+    }
+}
+
+/// One conversation with where it is, as the named side has it, or else the replica, or else the master.
+pub async fn find(sides: &Sides, side: Option<Side>, id: Uuid) -> Result<(Side, Listed), Fault> {
+    let tried = side.map_or_else(|| sides.readable(), |side| vec![side]);
+    for side in tried {
+        let (link, shape) = sides.of(side)?;
+        if let Some(conversation) = head::conversation(link, shape, id).await? {
+            let ids = [id];
+            let (presence, queued) = tokio::try_join!(presences(sides, &ids), of_queue(sides, &ids))?;
+            let listed = Listed {
+                presence: presence.get(&id).copied().unwrap_or(Presence::Unknown),
+                queued: queued.entries.get(&id).copied().unwrap_or(0),
+                conversation,
+            };
+            return Ok((side, listed));
+        }
+    }
+    let fault = Fault::new(FaultKind::Settings, format!("there is no conversation {id}"));
+    Err(side.map_or(fault.clone(), |side| fault.on(side)).remedy("robbie conversations list"))
+}
