@@ -3,9 +3,9 @@
 pub mod completions;
 pub mod config;
 pub mod conflicts;
-pub mod conversations;
 #[cfg(feature = "tui")]
 pub mod console;
+pub mod conversations;
 pub mod demo;
 pub mod doctor;
 pub mod embedded;

@@ -93,7 +93,9 @@ fn open_fence(text: &str) -> (String, bool) {
         }
         match &open {
             None => open = Some(mark.to_string().repeat(length)),
-            Some(fence) if line.trim_end().len() == length && fence.starts_with(mark) && length >= fence.len() => open = None,
+            Some(fence) if line.trim_end().len() == length && fence.starts_with(mark) && length >= fence.len() => {
+                open = None
+            }
             Some(_) => {}
         }
     }

@@ -35,11 +35,12 @@ pub(super) fn moved(shape: &Shape, alias: &str) -> String {
 
 /// Whether the conversation `c` has code.
 pub(super) fn has_code(shape: &Shape) -> String {
-    let block = shape.has_column("code_blocks", "conversation_id").then_some(
-        "EXISTS (SELECT FROM public.code_blocks b WHERE b.conversation_id = c.id)".to_owned(),
-    );
+    let block = shape
+        .has_column("code_blocks", "conversation_id")
+        .then_some("EXISTS (SELECT FROM public.code_blocks b WHERE b.conversation_id = c.id)".to_owned());
     let fence = shape.has_column("code_messages", "conversation_id").then_some(
-        "EXISTS (SELECT FROM public.code_messages m WHERE m.conversation_id = c.id AND strpos(m.content, '```') > 0)".to_owned(),
+        "EXISTS (SELECT FROM public.code_messages m WHERE m.conversation_id = c.id AND strpos(m.content, '```') > 0)"
+            .to_owned(),
     );
     let parts: Vec<String> = block.into_iter().chain(fence).collect();
     if parts.is_empty() { "false".to_owned() } else { format!("({})", parts.join(" OR ")) }
@@ -107,7 +108,10 @@ pub async fn facets(link: &Link, shape: &Shape, filter: &Filter) -> Result<Facet
         out.push(&column).push("::text AS value, count(DISTINCT c.id) FROM public.code_conversations c ").push(join);
         out.push(" WHERE ");
         without.condition(shape, &mut out);
-        out.push(" AND ").push(&column).push(" IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ").bind(Value::Int(MOST));
+        out.push(" AND ")
+            .push(&column)
+            .push(" IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ")
+            .bind(Value::Int(MOST));
         out
     };
     let client = link.session().await?;

@@ -212,7 +212,13 @@ mod tests {
     use super::*;
 
     fn hit(kind: Kind, id: u128, conversation: u128, has: &[bool]) -> Hit {
-        Hit { kind, id: Uuid::from_u128(id), conversation: Some(Uuid::from_u128(conversation)), rank: 0.1, has: has.to_vec() }
+        Hit {
+            kind,
+            id: Uuid::from_u128(id),
+            conversation: Some(Uuid::from_u128(conversation)),
+            rank: 0.1,
+            has: has.to_vec(),
+        }
     }
 
     #[test]

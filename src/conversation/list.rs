@@ -44,7 +44,10 @@ impl Sort {
         match self {
             Self::Recent => moved(shape, "c"),
             Self::Begun => {
-                format!("coalesce({}::timestamptz, '0001-01-01 00:00:00+00'::timestamptz)", c("created_at", "timestamptz"))
+                format!(
+                    "coalesce({}::timestamptz, '0001-01-01 00:00:00+00'::timestamptz)",
+                    c("created_at", "timestamptz")
+                )
             }
             Self::Title => format!("(coalesce({}::text, '') COLLATE \"C\")", c("title", "text")),
             Self::Messages => format!("coalesce({}::bigint, 0)", c("message_count", "bigint")),
@@ -152,10 +155,7 @@ mod tests {
 
     #[test]
     fn times_numbers_and_titles_are_in_the_servers_order() {
-        let order = Sort::Recent.compare(
-            &key("2026-01-01 00:00:00.5+00", 1),
-            &key("2026-01-01 00:00:00+00", 2),
-        );
+        let order = Sort::Recent.compare(&key("2026-01-01 00:00:00.5+00", 1), &key("2026-01-01 00:00:00+00", 2));
         assert_eq!(order, Ordering::Less, "the later one comes first, with or without a fraction");
         assert_eq!(Sort::Messages.compare(&key("10", 1), &key("9", 1)), Ordering::Less);
         assert_eq!(Sort::Title.compare(&key("A", 1), &key("a", 1)), Ordering::Less);

@@ -1,10 +1,10 @@
 //! Conversations of both sides in one list, each once, with where it is.
 
+use super::Shape;
 use super::filter::Filter;
 use super::head::{self, Conversation};
 use super::list::{self, Key, Sort};
 use super::presence::{self, Presence, Queued};
-use super::Shape;
 use crate::postgres::{Fault, Kind as FaultKind, Link, Pair, Side};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;

@@ -56,7 +56,9 @@ fn row_digest(shape: &Shape, kind: Kind, alias: &str, columns: &[(&str, &str)]) 
         .iter()
         .map(|(column, sql_type)| match (*column, *sql_type) {
             ("user_id", _) => shape.user(kind, alias),
-            (column, "timestamptz") => format!("extract(epoch FROM {})::text", shape.column(kind, alias, column, sql_type)),
+            (column, "timestamptz") => {
+                format!("extract(epoch FROM {})::text", shape.column(kind, alias, column, sql_type))
+            }
             (column, _) => format!("{}::text", shape.column(kind, alias, column, sql_type)),
         })
         .collect();

@@ -31,11 +31,8 @@ pub struct Query {
 
 impl Term {
     fn new(text: &str, quoted: bool) -> Option<Self> {
-        let words: Vec<String> = text
-            .split(|c: char| !c.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .map(ToOwned::to_owned)
-            .collect();
+        let words: Vec<String> =
+            text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(ToOwned::to_owned).collect();
         let parts: Vec<String> = words.iter().flat_map(|word| embedding::identifier_parts(word)).collect();
         let parts = (!quoted && parts.len() > words.len()).then_some(parts);
         (!words.is_empty()).then_some(Self { words, parts, quoted })
@@ -140,7 +137,10 @@ mod tests {
     #[test]
     fn identifiers_are_kept_whole_and_taken_apart() {
         let term = Term::new("parseHTTPRequest", false).unwrap();
-        assert_eq!((term.words, term.parts.unwrap().join(" ")), (vec!["parseHTTPRequest".to_owned()], "parse HTTP Request".to_owned()));
+        assert_eq!(
+            (term.words, term.parts.unwrap().join(" ")),
+            (vec!["parseHTTPRequest".to_owned()], "parse HTTP Request".to_owned())
+        );
         assert_eq!(Term::new("self.user_id", false).unwrap().phrase(), "self user id");
         assert_eq!(Term::new("parseHTTP", true).unwrap().parts, None);
     }
@@ -150,7 +150,10 @@ mod tests {
         let query = Query::parse("how do I tune the index").unwrap();
         assert_eq!(query.meaning(), "tune index");
         assert_eq!(Query::parse("the").unwrap().meaning(), "the");
-        assert_eq!(Query::parse("\"to be or not\"").unwrap().terms()[0].exactly().unwrap(), "\\mto[^[:alnum:]]+be[^[:alnum:]]+or[^[:alnum:]]+not\\M");
+        assert_eq!(
+            Query::parse("\"to be or not\"").unwrap().terms()[0].exactly().unwrap(),
+            "\\mto[^[:alnum:]]+be[^[:alnum:]]+or[^[:alnum:]]+not\\M"
+        );
     }
 
     #[test]

@@ -120,7 +120,10 @@ pub async fn messages(
 /// One message with all of its text.
 pub async fn message(link: &Link, shape: &Shape, id: Uuid) -> Result<Option<Message>, Fault> {
     let mut statement = Statement::new("SELECT ");
-    statement.push(&columns(shape, i32::MAX as usize)).push(" FROM public.code_messages m WHERE m.id = ").bind(Value::Id(id));
+    statement
+        .push(&columns(shape, i32::MAX as usize))
+        .push(" FROM public.code_messages m WHERE m.id = ")
+        .bind(Value::Id(id));
     let client = link.session().await?;
     Ok(rows(&client, link, &statement).await?.first().map(of_row))
 }
@@ -192,7 +195,9 @@ pub async fn blocks(
         s.push(&format!(" AND {}::uuid = ", b("conversation_id", "uuid"))).bind(Value::Id(id));
     }
     if let Some(file) = &filter.file {
-        s.push(&format!(" AND strpos(lower({}), lower(", b("file_path", "text"))).text_value(file.clone()).push(")) > 0");
+        s.push(&format!(" AND strpos(lower({}), lower(", b("file_path", "text")))
+            .text_value(file.clone())
+            .push(")) > 0");
     }
     if let Some(language) = &filter.language {
         s.push(&format!(" AND lower({}) = lower(", b("language", "text"))).text_value(language.clone()).push(")");
@@ -254,7 +259,12 @@ pub struct Pattern {
 }
 
 /// Lists learned patterns, the most frequent first, and among those the last used; of a type where one is given.
-pub async fn patterns(link: &Link, shape: &Shape, of_type: Option<&str>, limit: u16) -> Result<(Vec<Pattern>, bool), Fault> {
+pub async fn patterns(
+    link: &Link,
+    shape: &Shape,
+    of_type: Option<&str>,
+    limit: u16,
+) -> Result<(Vec<Pattern>, bool), Fault> {
     if !shape.has(Kind::Pattern) {
         return Ok((Vec::new(), false));
     }

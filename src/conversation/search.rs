@@ -144,16 +144,21 @@ pub async fn search(link: &Link, shape: &Shape, text: &str, mode: Mode, limit: u
 /// What is like a message, block or pattern, on one side.
 pub async fn more_like(link: &Link, shape: &Shape, kind: Kind, id: Uuid, limit: usize) -> Result<Results, Fault> {
     let origin = similar::origin(link, shape, kind, id).await?.ok_or_else(|| {
-        Fault::new(FaultKind::Data, format!("this {} has no embedding, so nothing can be compared with it", kind.name()))
-            .on(link.side())
-            .about(format!("{} {id}", kind.table()))
-            .remedy("search for its words: robbie conversations search TEXT")
+        Fault::new(
+            FaultKind::Data,
+            format!("this {} has no embedding, so nothing can be compared with it", kind.name()),
+        )
+        .on(link.side())
+        .about(format!("{} {id}", kind.table()))
+        .remedy("search for its words: robbie conversations search TEXT")
     })?;
     let neighbours = similar::neighbours(link, shape, &origin, Some(id), similar::RECALL).await?;
     let mut notes = Vec::new();
     match &origin.embedder {
         Some(embedder) => notes.push(format!("compared with vectors of {embedder}")),
-        None => notes.push("this row does not say which embedder made its vector: compared with such rows only".to_owned()),
+        None => {
+            notes.push("this row does not say which embedder made its vector: compared with such rows only".to_owned())
+        }
     }
     describe(&neighbours, &mut notes);
     let places = fuse(Vec::new(), &neighbours, limit);
@@ -172,12 +177,20 @@ fn describe(neighbours: &Neighbours, notes: &mut Vec<String>) {
             notes.push(format!("{about}{} of {} have no embedding", left.without, kind.table()));
         }
         if left.of_others > 0 {
-            notes.push(format!("{} of {} have a vector of another embedder and are not compared", left.of_others, kind.table()));
+            notes.push(format!(
+                "{} of {} have a vector of another embedder and are not compared",
+                left.of_others,
+                kind.table()
+            ));
         }
     }
     if !neighbours.approximate.is_empty() {
         let tables: Vec<&str> = neighbours.approximate.iter().map(|kind| kind.table()).collect();
-        notes.push(format!("searched through the IVFFlat index for a recall of {}: {}", similar::RECALL, tables.join(", ")));
+        notes.push(format!(
+            "searched through the IVFFlat index for a recall of {}: {}",
+            similar::RECALL,
+            tables.join(", ")
+        ));
     }
 }
 
@@ -299,8 +312,8 @@ fn texts(shape: &Shape, kind: Kind, ids: Vec<Uuid>) -> Statement {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use super::similar::Near;
+    use super::*;
 
     #[test]
     fn what_both_rankings_have_comes_before_what_one_has_first() {
@@ -317,7 +330,12 @@ mod tests {
             score: 1.0,
             missing: Vec::new(),
         };
-        let near = |conversation: u128, cosine| Near { kind: Kind::Message, id: id(conversation + 200), conversation: Some(id(conversation)), cosine };
+        let near = |conversation: u128, cosine| Near {
+            kind: Kind::Message,
+            id: id(conversation + 200),
+            conversation: Some(id(conversation)),
+            cosine,
+        };
         let neighbours = Neighbours { near: vec![near(3, 0.9), near(2, 0.8)], ..Neighbours::default() };
         let fused = fuse(vec![words(1), words(2)], &neighbours, 10);
         let order: Vec<_> = fused.iter().map(|p| p.conversation.unwrap().as_u128()).collect();

@@ -223,7 +223,14 @@ async fn through_index(
 }
 
 /// Counts what cannot be compared; of large tables PostgreSQL's statistics say it.
-async fn left(link: &Link, shape: &Shape, kind: Kind, schema: &str, origin: &Origin, plan: &Plan) -> Result<Left, Fault> {
+async fn left(
+    link: &Link,
+    shape: &Shape,
+    kind: Kind,
+    schema: &str,
+    origin: &Origin,
+    plan: &Plan,
+) -> Result<Left, Fault> {
     if plan.rows > EXACT {
         let without = (plan.rows * plan.null_part.unwrap_or(0.0)) as i64;
         return Ok(Left { without, of_others: 0, estimated: true });

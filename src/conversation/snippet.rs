@@ -105,7 +105,11 @@ impl Marker {
         let from = if from == 0 { 0 } else { text[from..].find(char::is_whitespace).map_or(from, |at| from + at + 1) };
         let from = if from > best.1 { floor(text, best.1) } else { from };
         let end = floor(text, (from + length).min(text.len()));
-        let end = if end == text.len() { end } else { text[from..end].rfind(char::is_whitespace).map_or(end, |at| from + at) };
+        let end = if end == text.len() {
+            end
+        } else {
+            text[from..end].rfind(char::is_whitespace).map_or(end, |at| from + at)
+        };
         let end = if end <= from { floor(text, (from + length).min(text.len())) } else { end };
         self.one_line(&text[from..end], from > 0, end < text.len())
     }
@@ -151,7 +155,8 @@ mod tests {
     #[test]
     fn a_snippet_shows_where_most_words_are() {
         let marker = Marker::new(&Query::parse("probes recall").unwrap());
-        let text = format!("{} probes alone. {} more probes give better recall here.", "x ".repeat(100), "y ".repeat(100));
+        let text =
+            format!("{} probes alone. {} more probes give better recall here.", "x ".repeat(100), "y ".repeat(100));
         let snippet = marker.snippet(&text, 80);
         assert!(snippet.text.contains("more probes give better recall"), "{snippet:?}");
         assert!(snippet.text.starts_with('…') && snippet.text.chars().count() < 100);

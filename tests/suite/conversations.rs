@@ -82,7 +82,11 @@ async fn both_sides_are_one_list_in_which_each_stands_once_with_where_it_is() {
             _ => Presence::Equal,
         };
         assert_eq!(listed.presence, wanted, "{n}");
-        assert_eq!(listed.conversation.user.as_deref(), Some("allan"), "the master's uuid is shown as the replica's name");
+        assert_eq!(
+            listed.conversation.user.as_deref(),
+            Some("allan"),
+            "the master's uuid is shown as the replica's name"
+        );
     }
 }
 
@@ -153,7 +157,8 @@ async fn words_phrases_identifiers_and_minus_find_the_same_with_and_without_inde
     ];
     for indexed in [true, false] {
         if !indexed {
-            let drop = "drop index robbie_search_title, robbie_search_message, robbie_search_block, robbie_search_pattern;
+            let drop =
+                "drop index robbie_search_title, robbie_search_message, robbie_search_block, robbie_search_pattern;
                         drop function robbie_sync.search_vector(text)";
             client.batch_execute(drop).await.unwrap();
         }
@@ -227,7 +232,11 @@ async fn a_deployed_replica_without_our_schema_is_listed_read_and_searched() {
     assert!(!found.is_empty() && found.iter().all(|c| c["presence"] == "unknown"), "{listed}");
     assert!(!listed["facets"]["users"].as_array().unwrap().is_empty());
     let id = text(&client, "select conversation_id from code_messages limit 1").await;
-    let word = text(&client, "select substring(content from '[A-Za-z]{4,}') from code_messages where content ~ '[A-Za-z]{4,}' limit 1").await;
+    let word = text(
+        &client,
+        "select substring(content from '[A-Za-z]{4,}') from code_messages where content ~ '[A-Za-z]{4,}' limit 1",
+    )
+    .await;
     let (_, shown) = command(&test, &["conversations", "show", &id]);
     assert!(!shown["messages"].as_array().unwrap().is_empty());
     let (code, found) = command(&test, &["conversations", "search", &word]);
@@ -276,7 +285,10 @@ async fn json_loses_nothing_and_markdown_is_whole() {
     assert!(markdown.contains(&long) && markdown.trim_end().ends_with("never closed\n```"));
     assert_eq!(command(&f.test, &["conversations", "export"]).0, 2);
     let absent = Uuid::from_u128(9).to_string();
-    assert_eq!(command(&f.test, &["conversations", "export", &id.to_string(), &absent, "--output", &format!("{path}2")]).0, 4);
+    assert_eq!(
+        command(&f.test, &["conversations", "export", &id.to_string(), &absent, "--output", &format!("{path}2")]).0,
+        4
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -303,7 +315,8 @@ async fn filters_and_exit_codes() {
     assert_eq!(titles(&["--presence", "replica-only"]).len(), 2);
     assert_eq!(titles(&["--presence", "equal"]).len(), 0);
     assert_eq!(titles(&["--side", "master"]).len(), 0);
-    let (_, blocks) = command(&f.test, &["conversations", "blocks", "--file", "a.rs", "--tag", "t", "--language", "rust"]);
+    let (_, blocks) =
+        command(&f.test, &["conversations", "blocks", "--file", "a.rs", "--tag", "t", "--language", "rust"]);
     assert_eq!(blocks["blocks"].as_array().unwrap().len(), 1);
     assert_eq!(command(&f.test, &["conversations", "search", "--", "-x"]).0, 2);
     assert_eq!(command(&f.test, &["conversations", "search", "nowhere", "--mode", "text"]).0, 1);

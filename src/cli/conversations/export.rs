@@ -174,4 +174,3 @@ impl Writer<'_> {
         Ok(Some(export::markdown(&conversation, &messages)))
     }
 }
-

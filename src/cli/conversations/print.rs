@@ -50,7 +50,9 @@ pub fn list(found: &[Listed], facets: Option<&Facets>) -> Result<(), Fault> {
             flat(c.title.as_deref().unwrap_or("(no title)")),
         ))?;
     }
-    for (name, values) in facets.iter().flat_map(|f| [("user", &f.users), ("context", &f.contexts), ("language", &f.languages)]) {
+    for (name, values) in
+        facets.iter().flat_map(|f| [("user", &f.users), ("context", &f.contexts), ("language", &f.languages)])
+    {
         let values: Vec<String> = values.iter().map(|(value, count)| format!("{value} {count}")).collect();
         output::line(format!("{name}: {}", values.join(", ")))?;
     }

@@ -77,7 +77,9 @@ pub(super) fn moment(text: &str) -> Result<String, String> {
     let span = number.parse::<i64>().ok().filter(|n| *n >= 0 && seconds > 0).and_then(|n| n.checked_mul(seconds));
     match span.and_then(chrono::TimeDelta::try_seconds).and_then(|span| Utc::now().checked_sub_signed(span)) {
         Some(at) => written(at),
-        None => Err("write a span such as 12h, 7d or 4w, a date such as 2026-01-31, or 2026-01-31T18:00:00Z".to_owned()),
+        None => {
+            Err("write a span such as 12h, 7d or 4w, a date such as 2026-01-31, or 2026-01-31T18:00:00Z".to_owned())
+        }
     }
 }
 
