@@ -9,6 +9,7 @@ use uuid::Uuid;
 pub const FORMAT: &str = "robbie-conversations/1";
 
 /// Writes JSON text into a document as what it is, so that no number passes through a float.
+#[expect(clippy::ref_option, reason = "the form in which serde calls it")]
 pub(super) fn raw_json<S: serde::Serializer>(text: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     use serde::Serialize;
     let value: Option<Box<serde_json::value::RawValue>> =
@@ -94,7 +95,7 @@ fn open_fence(text: &str) -> (String, bool) {
         match &open {
             None => open = Some(mark.to_string().repeat(length)),
             Some(fence) if line.trim_end().len() == length && fence.starts_with(mark) && length >= fence.len() => {
-                open = None
+                open = None;
             }
             Some(_) => {}
         }

@@ -157,7 +157,7 @@ pub async fn more_like(link: &Link, shape: &Shape, kind: Kind, id: Uuid, limit: 
     match &origin.embedder {
         Some(embedder) => notes.push(format!("compared with vectors of {embedder}")),
         None => {
-            notes.push("this row does not say which embedder made its vector: compared with such rows only".to_owned())
+            notes.push("this row does not say which embedder made its vector: compared with such rows only".to_owned());
         }
     }
     describe(&neighbours, &mut notes);

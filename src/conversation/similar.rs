@@ -1,7 +1,7 @@
 //! Similarity by the cosine of embeddings: "more like this", and texts like a text.
 //!
 //! Vectors are compared only with those of the same embedder and length. Small tables are searched exactly; large ones by their
-//! IVFFlat index, with as many of its lists probed as the wanted recall takes.
+//! `IVFFlat` index, with as many of its lists probed as the wanted recall takes.
 
 use super::{Kind, Shape, embedding, rows};
 use crate::postgres::identifiers::quote;

@@ -7,6 +7,7 @@ use crate::conversation::{Block, Differing, Facets, Listed, MessageMark, Message
 use crate::postgres::{Fault, Kind, Side};
 use serde::Serialize;
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::io::IsTerminal;
 use uuid::Uuid;
 
@@ -112,7 +113,7 @@ fn marked(snippet: &Snippet) -> String {
     let mut at = 0;
     for mark in &snippet.marks {
         out.push_str(&output::printable(&snippet.text[at..mark.start]));
-        out.push_str(&format!("\x1b[1m{}\x1b[22m", output::printable(&snippet.text[mark.clone()])));
+        let _ = write!(out, "\x1b[1m{}\x1b[22m", output::printable(&snippet.text[mark.clone()]));
         at = mark.end;
     }
     out.push_str(&output::printable(&snippet.text[at..]));
