@@ -230,7 +230,9 @@ fn fuse(found: Vec<fulltext::Found>, neighbours: &Neighbours, limit: usize) -> V
     for place in &mut places {
         place.score = [place.text, place.similar].into_iter().flatten().map(|n| 1.0 / (RRF + n as f64)).sum();
     }
-    places.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.text.cmp(&b.text)).then(a.id.cmp(&b.id)));
+    // Of equals the one whose words are there comes first.
+    let by_words = |place: &Place| place.text.unwrap_or(usize::MAX);
+    places.sort_by(|a, b| b.score.total_cmp(&a.score).then(by_words(a).cmp(&by_words(b))).then(a.id.cmp(&b.id)));
     places.truncate(limit);
     places
 }

@@ -56,7 +56,12 @@ const QUERIES: &[(&str, &str)] = &[
 ];
 
 /// Recall at 5 and mean reciprocal rank.
-async fn measure(pair: &robbie_console::postgres::Pair, shape: &Shape, mode: Mode, missed: &mut Vec<String>) -> (f64, f64) {
+async fn measure(
+    pair: &robbie_console::postgres::Pair,
+    shape: &Shape,
+    mode: Mode,
+    missed: &mut Vec<String>,
+) -> (f64, f64) {
     let (mut within, mut reciprocal) = (0.0, 0.0);
     for (query, title) in QUERIES {
         let wanted = id_of("conversation", title);
