@@ -84,19 +84,22 @@ BEGIN
 END $$;
 
 -- Goes through the batch for rows that can go the short way, in the order of the batch, and returns whose entries these were. Where one of a
--- table's rows is refused none of them goes this way, and for ten seconds it is not tried again: what is refused tends to come in numbers.
+-- table's rows is refused none of them goes this way, and for a while it is not tried again, since what is refused tends to come in numbers:
+-- for 50 ms, for twice as long with each refusal that follows, for ten seconds at most.
 CREATE OR REPLACE FUNCTION robbie_sync.push_plain(
     node uuid, run uuid, actor text, reason text,
     ids uuid[], seqs bigint[], tbls text[], ops text[], pks text[], payloads text[], waits uuid[]
 ) RETURNS uuid[]
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
+    -- When it was refused, and for how many seconds it rests: kept by the session.
     rests constant text := coalesce(current_setting('robbie_sync.not_plain', true), '');
+    rested constant double precision := CASE WHEN rests ~ '^[0-9.]+ [0-9.]+$' THEN split_part(rests, ' ', 2)::double precision ELSE 0 END;
     done uuid[] := '{}';
     tbl text;
     shape robbie_sync.shape;
 BEGIN
-    IF (CASE WHEN rests ~ '^[0-9]+[.]?[0-9]*$' THEN extract(epoch FROM clock_timestamp()) - rests::double precision BETWEEN 0 AND 10 END) THEN
+    IF rested > 0 AND extract(epoch FROM clock_timestamp()) - split_part(rests, ' ', 1)::double precision BETWEEN 0 AND rested THEN
         RETURN '{}';
     END IF;
     FOR tbl IN
@@ -114,9 +117,13 @@ BEGIN
             ELSIF SQLSTATE = '55P03' THEN
                 PERFORM set_config('lock_timeout', '20ms', true);
             END IF;
-            PERFORM set_config('robbie_sync.not_plain', extract(epoch FROM clock_timestamp())::text, false);
+            PERFORM set_config('robbie_sync.not_plain',
+                concat_ws(' ', extract(epoch FROM clock_timestamp()), greatest(0.05, least(10, 2 * rested))), false);
             RETURN done;
         END;
     END LOOP;
+    IF done <> '{}' AND rested > 0 THEN
+        PERFORM set_config('robbie_sync.not_plain', '', false);
+    END IF;
     RETURN done;
 END $$;
