@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 /// The tables of Smart Robbie that are kept in step, in the order of their foreign keys.
 pub const SYNCED: [&str; 5] =
     ["code_conversations", "code_messages", "code_blocks", "learned_patterns", "robbie_personality_state"];
+/// Tables that are kept in step where they are there.
+const ALSO: [&str; 2] = ["mood_transitions", "personality_presets"];
 
 /// One relation.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -44,17 +46,16 @@ impl Shape {
     }
     /// The synced tables that may be read here.
     pub fn tables(&self) -> Vec<(&'static str, u32)> {
-        SYNCED
-            .into_iter()
-            .filter_map(|name| self.readable(&format!("public.{name}")).map(|relation| (name, relation.oid)))
-            .collect()
+        let names = SYNCED.into_iter().chain(ALSO);
+        names.filter_map(|name| self.readable(&format!("public.{name}")).map(|relation| (name, relation.oid))).collect()
     }
 }
 
 /// The question whose answer is a [`Shape`]: one statement over the catalog, no table is touched.
 pub fn probe() -> String {
     // The names are constants of this file, not input.
-    let names = SYNCED.map(|name| format!("'{name}'")).join(", ");
+    let names: Vec<String> = SYNCED.into_iter().chain(ALSO).map(|name| format!("'{name}'")).collect();
+    let names = names.join(", ");
     format!(
         "SELECT coalesce(jsonb_object_agg(r.name, r.body), '{{}}')::text FROM (
            SELECT n.nspname || '.' || c.relname AS name,
