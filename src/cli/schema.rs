@@ -1,4 +1,6 @@
-//! `robbie schema migrate|status`: bringing databases to their schema.
+//! `robbie schema …`: bringing databases to their schema, and telling what they hold.
+
+pub mod reports;
 
 use super::embedded::Which;
 use super::{Exit, Invocation, output, targets};
@@ -6,6 +8,7 @@ use crate::postgres::{Fault, Kind, Link, Side, Target};
 use crate::schema::{self, DRY_RUN_CAVEAT, FileReport, MigrationStatus, Mode, Outcome, Schema, State};
 use crate::settings::{Place, Settings};
 use clap::{Args, Subcommand};
+use reports::{Report, ReportFormat};
 use serde::Serialize;
 use std::io::{BufRead, IsTerminal};
 use tokio_postgres::Client;
@@ -39,6 +42,42 @@ pub enum SchemaAction {
         #[arg(long, value_enum)]
         target: Option<Which>,
     },
+    /// List what a database holds, with rows (estimated) and sizes, and which schema it is recognised as.
+    Inventory {
+        /// Only this side; both if not given.
+        #[arg(long, value_enum)]
+        target: Option<Which>,
+        /// How to write it.
+        #[arg(long, value_enum, default_value_t)]
+        format: ReportFormat,
+    },
+    /// Compare the databases feature by feature; with `--format markdown` or --json also what shows it.
+    Compare {
+        /// Only this side; both if not given.
+        #[arg(long, value_enum)]
+        target: Option<Which>,
+        /// How to write it.
+        #[arg(long, value_enum, default_value_t)]
+        format: ReportFormat,
+    },
+    /// Name what keeps the schemas apart (queue, user ids, code tables, personality), and the migration that closes it.
+    Gaps {
+        /// Only this side; both if not given.
+        #[arg(long, value_enum)]
+        target: Option<Which>,
+        /// How to write it.
+        #[arg(long, value_enum, default_value_t)]
+        format: ReportFormat,
+    },
+    /// Score the schemas: completeness, consistency, performance, sync-ready, with every deduction named.
+    Score {
+        /// Only this side; both if not given.
+        #[arg(long, value_enum)]
+        target: Option<Which>,
+        /// How to write it.
+        #[arg(long, value_enum, default_value_t)]
+        format: ReportFormat,
+    },
 }
 
 /// Runs `robbie schema`.
@@ -49,7 +88,20 @@ pub async fn run(args: SchemaArgs, invocation: &Invocation) -> Result<Exit, Faul
             migrate(invocation, target.map(Into::into), mode, yes).await
         }
         SchemaAction::Status { target } => status(invocation, target.map(Into::into)).await,
+        SchemaAction::Inventory { target, format } => report(Report::Inventory, invocation, target, format).await,
+        SchemaAction::Compare { target, format } => report(Report::Compare, invocation, target, format).await,
+        SchemaAction::Gaps { target, format } => report(Report::Gaps, invocation, target, format).await,
+        SchemaAction::Score { target, format } => report(Report::Score, invocation, target, format).await,
     }
+}
+
+async fn report(
+    report: Report,
+    invocation: &Invocation,
+    target: Option<Which>,
+    format: ReportFormat,
+) -> Result<Exit, Fault> {
+    reports::run(report, invocation, target.map(Into::into), format).await
 }
 
 /// One database and what came of it.

@@ -1,17 +1,35 @@
-//! Migrations of the two schemas: which files there are, which a database has, and running the rest.
+//! Migrations of the two schemas, and what databases have of them: inventory, comparison, gaps, score.
 //!
-//! The files are in the binary. Each runs in its own transaction, all of them under one advisory lock, and is recorded
+//! The migration files are in the binary. Each runs in its own transaction, all of them under one advisory lock, and is recorded
 //! with its checksum in `robbie_sync.migration`, apart for each [`Schema`]. The runner is ours and not refinery, because
 //! refinery wants files named `V1__name.sql` where the names here are given (`01-core.sql` … `23-personality.sql`), has no
 //! dry run, takes no lock that names its holder, and has no place for what a file adopted or replaced in a database that
 //! held most of its tables already; checksums and two targets alone it could do.
 //!
-//! SQL is in `store`; the order of things is in `runner`.
+//! SQL is in `store`; the order of things is in `runner`. What is compared was read once, in [`Database::read`]; the judgement
+//! (`family`, `matrix`, `gaps`, `score`) is pure, and `document` writes it as text or Markdown.
 
+mod database;
+pub mod document;
+mod expected;
+mod family;
+mod flaws;
+mod gaps;
+mod inventory;
+mod matrix;
 mod migrations;
 mod refusal;
 mod runner;
+mod score;
 mod store;
+mod user_ids;
+
+pub use database::{Database, Extent, Routine};
+pub use family::{Family, Recognition};
+pub use gaps::{Gap, GapState, gaps};
+pub use inventory::{Entry, Inventory};
+pub use matrix::{Cell, Presence, Row, compare};
+pub use score::{Deduction, PARTS, Part, Score, total};
 
 pub use migrations::Migration;
 pub use runner::{migrate, migrate_files};
@@ -23,6 +41,9 @@ use std::time::Duration;
 /// What a rollback at the end of a dry run leaves behind; shown with every dry run.
 pub const DRY_RUN_CAVEAT: &str = "The dry run was rolled back. A rollback does not give back sequence numbers that were drawn, and while it ran, \
      writers of the tables it touched had to wait.";
+
+/// The schema that the engine keeps its own tables in.
+const ENGINE: &str = "robbie_sync";
 
 /// One of the schemas that this binary can bring a database to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]

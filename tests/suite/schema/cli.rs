@@ -97,3 +97,27 @@ async fn a_read_only_session_does_not_migrate() {
     assert_eq!(code(&refused), 2);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("read-only"));
 }
+
+#[tokio::test]
+async fn reports_are_made_of_what_is_there() {
+    let pair = support::pair().await;
+    let gaps = robbie(&pair, &["gaps", "--json"]);
+    assert_eq!(code(&gaps), 0, "{gaps:?}");
+    assert_eq!(document(&gaps)["gaps"][3]["state"], "closed");
+    let compared = robbie(&pair, &["compare", "--format", "markdown"]);
+    let text = String::from_utf8_lossy(&compared.stdout).into_owned();
+    assert!(text.contains("| Feature | master | laptop | Status |"), "{text}");
+    assert!(text.contains("Sync Queue · laptop: pending_sync: all nine columns"), "{text}");
+    let inventory = document(&robbie(&pair, &["inventory", "--json", "--target", "replica"]));
+    assert_eq!(inventory["databases"][0]["family"], "smart-robbie");
+
+    let mut half = support::pair().await;
+    half.replica.config.dbname("no_such_database");
+    let scored = robbie(&half, &["score", "--json"]);
+    assert_eq!(code(&scored), 4, "the master is told all the same");
+    let said = document(&scored);
+    assert_eq!(said["scores"][0]["score"]["sync_ready"], 100);
+    assert_eq!(said["unreachable"][0]["target"], "laptop");
+    half.master.config.dbname("no_such_database");
+    assert_eq!(code(&robbie(&half, &["score"])), 3);
+}

@@ -6,6 +6,7 @@ mod deployed_master;
 mod deployed_pair;
 mod deployed_replica;
 mod repeatable;
+mod reports;
 mod runner;
 mod statistics;
 
