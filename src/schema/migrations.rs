@@ -62,9 +62,44 @@ const SMART_ROBBIE: &[Migration] = &[
 
 const UNIFIED: &[Migration] = &[
     Migration::once("00-adoption.sql", include_str!("../../migrations/unified/00-adoption.sql")),
+    Migration::once("00-business.sql", include_str!("../../migrations/unified/00-business.sql")),
     Migration::once("01-core.sql", include_str!("../../migrations/unified/01-core.sql")),
+    Migration::once("02-conversations.sql", include_str!("../../migrations/unified/02-conversations.sql")),
+    Migration::once("03-vectors-rag.sql", include_str!("../../migrations/unified/03-vectors-rag.sql")),
+    Migration::once(
+        "04-enhanced-business-tables.sql",
+        include_str!("../../migrations/unified/04-enhanced-business-tables.sql"),
+    ),
+    Migration::once("05-town-separation.sql", include_str!("../../migrations/unified/05-town-separation.sql")),
+    Migration::once(
+        "06-testpilot-simulations.sql",
+        include_str!("../../migrations/unified/06-testpilot-simulations.sql"),
+    ),
+    Migration::once(
+        "07-data-sharing-strategy.sql",
+        include_str!("../../migrations/unified/07-data-sharing-strategy.sql"),
+    ),
+    Migration::once("08-universal-ai-state.sql", include_str!("../../migrations/unified/08-universal-ai-state.sql")),
+    Migration::once(
+        "09-google-workspace-sync.sql",
+        include_str!("../../migrations/unified/09-google-workspace-sync.sql"),
+    ),
     Migration::once("10-extensions.sql", include_str!("../../migrations/unified/10-extensions.sql")),
+    Migration::once("11-tenancy.sql", include_str!("../../migrations/unified/11-tenancy.sql")),
+    Migration::once("12-rbac_and_privacy.sql", include_str!("../../migrations/unified/12-rbac_and_privacy.sql")),
+    Migration::once("13-slack.sql", include_str!("../../migrations/unified/13-slack.sql")),
+    Migration::once("14-service_tables.sql", include_str!("../../migrations/unified/14-service_tables.sql")),
+    Migration::once("15-indexes.sql", include_str!("../../migrations/unified/15-indexes.sql")),
     Migration::once("16-audit_log.sql", include_str!("../../migrations/unified/16-audit_log.sql")),
+    Migration::once("17-crm-entities.sql", include_str!("../../migrations/unified/17-crm-entities.sql")),
+    Migration::once(
+        "18-linkedin-integration.sql",
+        include_str!("../../migrations/unified/18-linkedin-integration.sql"),
+    ),
+    Migration::once(
+        "19-interactions-database.sql",
+        include_str!("../../migrations/unified/19-interactions-database.sql"),
+    ),
     Migration::once("20-sync-infrastructure.sql", include_str!("../../migrations/unified/20-sync-infrastructure.sql")),
     Migration::once("21-user-id-mapping.sql", include_str!("../../migrations/unified/21-user-id-mapping.sql")),
     Migration::once("22-code-intelligence.sql", include_str!("../../migrations/unified/22-code-intelligence.sql")),
@@ -85,6 +120,7 @@ const UNIFIED: &[Migration] = &[
     Migration::repeatable("31-frozen.sql", include_str!("../../migrations/unified/31-frozen.sql")),
     Migration::once("33-personality.sql", include_str!("../../migrations/unified/33-personality.sql")),
     Migration::once("34-search.sql", include_str!("../../migrations/unified/34-search.sql")),
+    Migration::once("35-stamps.sql", include_str!("../../migrations/unified/35-stamps.sql")),
 ];
 
 impl Schema {
