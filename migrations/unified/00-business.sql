@@ -146,6 +146,16 @@ BEGIN
     EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', tbl);
 END $$;
 
+-- Makes an index unless the table has one like it. What an adopted table has instead of the table or the columns that are
+-- declared may be such that it cannot be made: then that is said.
+CREATE OR REPLACE FUNCTION robbie_sync.index_business(index text, name text, definition text) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM robbie_sync.ensure_index(index, format('public.%I', name)::regclass, definition);
+EXCEPTION WHEN wrong_object_type OR feature_not_supported OR undefined_object OR datatype_mismatch OR undefined_function THEN
+    PERFORM robbie_sync.remark(format('%s gets no index %s: %s', name, index, SQLERRM));
+END $$;
+
 -- Makes an approximate index for cosine distance on every embedding of a table that has none: HNSW, which learns with the
 -- rows, or IVFFlat where this pgvector is older. A column without a fixed size cannot have one.
 CREATE OR REPLACE FUNCTION robbie_sync.ensure_vector_indexes(name text) RETURNS void LANGUAGE plpgsql AS $$

@@ -28,5 +28,5 @@ SELECT robbie_sync.refer('company_towns', 'company_id', 'companies', 'CASCADE'),
        robbie_sync.refer('company_members', 'company_id', 'companies', 'CASCADE'),
        robbie_sync.refer('company_members', 'user_id', 'users', 'CASCADE');
 
-SELECT robbie_sync.ensure_index('company_towns_company_town', 'public.company_towns', 'btree (company_id, town_id)'),
-       robbie_sync.ensure_index('company_members_company_user', 'public.company_members', 'btree (company_id, user_id)');
+SELECT robbie_sync.index_business('company_towns_company_town', 'company_towns', 'btree (company_id, town_id)'),
+       robbie_sync.index_business('company_members_company_user', 'company_members', 'btree (company_id, user_id)');

@@ -63,9 +63,9 @@ SELECT robbie_sync.refer('role_permissions', 'role_id', 'roles', 'CASCADE'),
        robbie_sync.refer('user_roles', 'granted_by', 'users', 'SET NULL'),
        robbie_sync.refer('privacy_settings', 'user_id', 'users', 'CASCADE');
 
-SELECT robbie_sync.ensure_index('role_permissions_once', 'public.role_permissions', 'btree (role_id, permission_id)'),
-       robbie_sync.ensure_index('user_roles_once', 'public.user_roles', 'btree (user_id, role_id)'),
-       robbie_sync.ensure_index('privacy_settings_resource', 'public.privacy_settings', 'btree (user_id, resource)');
+SELECT robbie_sync.index_business('role_permissions_once', 'role_permissions', 'btree (role_id, permission_id)'),
+       robbie_sync.index_business('user_roles_once', 'user_roles', 'btree (user_id, role_id)'),
+       robbie_sync.index_business('privacy_settings_resource', 'privacy_settings', 'btree (user_id, resource)');
 
 -- The roles that users.role allows.
 INSERT INTO public.roles (name, description, is_system) VALUES

@@ -53,9 +53,9 @@ SELECT robbie_sync.refer('slack_workspaces', 'company_id', 'companies', 'SET NUL
        robbie_sync.refer('slack_channels', 'company_id', 'companies', 'SET NULL'),
        robbie_sync.refer('slack_messages', 'company_id', 'companies', 'SET NULL');
 
-SELECT robbie_sync.ensure_index('idx_slack_users_team', 'public.slack_users', 'btree (team_id, user_id)'),
-       robbie_sync.ensure_index('idx_slack_channels_team', 'public.slack_channels', 'btree (team_id, channel_id)'),
-       robbie_sync.ensure_index('idx_slack_messages_ts', 'public.slack_messages', 'btree (team_id, channel_id, ts)');
+SELECT robbie_sync.index_business('idx_slack_users_team', 'slack_users', 'btree (team_id, user_id)'),
+       robbie_sync.index_business('idx_slack_channels_team', 'slack_channels', 'btree (team_id, channel_id)'),
+       robbie_sync.index_business('idx_slack_messages_ts', 'slack_messages', 'btree (team_id, channel_id, ts)');
 
 SELECT robbie_sync.guard(t, 'robbie_sync.is_member(company_id::text)')
   FROM unnest(ARRAY['slack_workspaces', 'slack_users', 'slack_channels', 'slack_messages']) AS t;

@@ -195,5 +195,4 @@ pub(super) const UNIFIED_MARKS: [&str; 14] = [
 ];
 
 /// Tables that only the original schema has.
-pub(super) const AURORA_MARKS: [&str; 7] =
-    ["mentors", "feature_requests", "feedback", "sticky_notes", "priorities", "meetings", "tasks"];
+pub(super) const AURORA_MARKS: [&str; 3] = ["mentors", "feature_requests", "feedback"];

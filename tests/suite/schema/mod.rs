@@ -9,6 +9,7 @@ mod repeatable;
 mod reports;
 mod runner;
 mod statistics;
+mod whole;
 
 use super::support;
 use robbie_console::postgres::{Fault, Side};
