@@ -17,7 +17,8 @@ const WRITTEN_ONCE: [&str; 7] = [
     "website_activity",
 ];
 /// Tables whose columns are those of the replicas or of deployed writers; their changes are followed by the changelog.
-const AS_DEPLOYED: [&str; 5] = ["code_blocks", "code_messages", "learned_patterns", "pending_sync", "personality_presets"];
+const AS_DEPLOYED: [&str; 5] =
+    ["code_blocks", "code_messages", "learned_patterns", "pending_sync", "personality_presets"];
 
 const TABLES: &str = "select c.oid, c.relname from pg_class c
                        where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')";
@@ -85,7 +86,10 @@ async fn catalog(client: &Client) -> String {
     let database = Database::read(client, Side::Master, "master").await.unwrap();
     let mut tables = String::new();
     for table in database.catalog.tables() {
-        tables.push_str(&format!("{:?}\n", robbie_console::postgres::catalog::Table { estimated_rows: None, ..table.clone() }));
+        tables.push_str(&format!(
+            "{:?}\n",
+            robbie_console::postgres::catalog::Table { estimated_rows: None, ..table.clone() }
+        ));
     }
     format!("{tables}{:?}", database.routines)
 }
