@@ -1,5 +1,6 @@
 //! `robbie schema …`: bringing databases to their schema, and telling what they hold.
 
+mod analyze;
 pub mod reports;
 
 use super::embedded::Which;
@@ -11,6 +12,7 @@ use clap::{Args, Subcommand};
 use reports::{Report, ReportFormat};
 use serde::Serialize;
 use std::io::{BufRead, IsTerminal};
+use std::path::PathBuf;
 use tokio_postgres::Client;
 
 /// Arguments of `robbie schema`.
@@ -69,6 +71,18 @@ pub enum SchemaAction {
         #[arg(long, value_enum, default_value_t)]
         format: ReportFormat,
     },
+    /// Load SQL files into a scratch server, file by file, and tell what fails, what clashes, and how they compare and score.
+    ///
+    /// Each folder with .sql files right in it, and each file that is named, is a schema of its own. The files run as a role that is
+    /// no superuser, on a server that is made for this and gone afterwards; the databases of the settings are not touched.
+    Analyze {
+        /// Folders or files.
+        #[arg(required = true)]
+        paths: Vec<PathBuf>,
+        /// How to write it.
+        #[arg(long, value_enum, default_value_t)]
+        format: ReportFormat,
+    },
     /// Score the schemas: completeness, consistency, performance, sync-ready, with every deduction named.
     Score {
         /// Only this side; both if not given.
@@ -91,6 +105,7 @@ pub async fn run(args: SchemaArgs, invocation: &Invocation) -> Result<Exit, Faul
         SchemaAction::Inventory { target, format } => report(Report::Inventory, invocation, target, format).await,
         SchemaAction::Compare { target, format } => report(Report::Compare, invocation, target, format).await,
         SchemaAction::Gaps { target, format } => report(Report::Gaps, invocation, target, format).await,
+        SchemaAction::Analyze { paths, format } => analyze::run(&paths, format, invocation).await,
         SchemaAction::Score { target, format } => report(Report::Score, invocation, target, format).await,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Gap, GapState, Inventory, PARTS, Presence, Row, Score};
 use crate::postgres::catalog::TableKind;
+use std::fmt::Write as _;
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,6 +22,7 @@ pub struct Document {
 
 #[derive(Clone, Debug)]
 enum Block {
+    Title(String),
     Heading(String),
     Line(String),
     List(Vec<String>),
@@ -29,6 +31,10 @@ enum Block {
 }
 
 impl Document {
+    /// Begins the document.
+    pub fn title(&mut self, text: impl Into<String>) {
+        self.blocks.push(Block::Title(text.into()));
+    }
     /// Begins a section.
     pub fn heading(&mut self, text: impl Into<String>) {
         self.blocks.push(Block::Heading(text.into()));
@@ -67,12 +73,17 @@ impl Document {
 
 fn text(block: &Block, out: &mut String) {
     match block {
+        Block::Title(title) => put(out, &title.to_uppercase()),
         Block::Heading(heading) => {
             let gap = if out.is_empty() { "" } else { "\n" };
             put(out, &format!("{gap}{heading}"));
         }
         Block::Line(line) => put(out, &format!("  {line}")),
-        Block::List(items) => items.iter().for_each(|item| put(out, &format!("  - {item}"))),
+        Block::List(items) => {
+            for item in items {
+                put(out, &format!("  - {item}"));
+            }
+        }
         Block::Sql(sql) => put(out, sql),
         Block::Table { head, rows } => {
             let width = |text: &str| text.chars().count();
@@ -84,7 +95,7 @@ fn text(block: &Block, out: &mut String) {
             for row in std::iter::once(head).chain(rows) {
                 let mut line = String::from(" ");
                 for (cell, wide) in row.iter().zip(&widths) {
-                    line.push_str(&format!(" {cell}{:gap$} ", "", gap = wide - width(cell)));
+                    let _ = write!(line, " {cell}{:gap$} ", "", gap = wide - width(cell));
                 }
                 put(out, line.trim_end());
             }
@@ -94,10 +105,13 @@ fn text(block: &Block, out: &mut String) {
 
 fn markdown(block: &Block, out: &mut String) {
     match block {
+        Block::Title(title) => put(out, &format!("# {}\n", plain(title))),
         Block::Heading(heading) => put(out, &format!("## {}\n", plain(heading))),
         Block::Line(line) => put(out, &format!("{}\n", plain(line))),
         Block::List(items) => {
-            items.iter().for_each(|item| put(out, &format!("- {}", plain(item))));
+            for item in items {
+                put(out, &format!("- {}", plain(item)));
+            }
             out.push('\n');
         }
         Block::Sql(sql) => {
@@ -109,7 +123,9 @@ fn markdown(block: &Block, out: &mut String) {
             let row =
                 |cells: &[String]| format!("| {} |", cells.iter().map(|c| plain(c)).collect::<Vec<_>>().join(" | "));
             put(out, &format!("{}\n|{}", row(head), "---|".repeat(head.len())));
-            rows.iter().for_each(|cells| put(out, &format!("{}", row(cells))));
+            for cells in rows {
+                put(out, &row(cells));
+            }
             out.push('\n');
         }
     }

@@ -9,6 +9,7 @@
 //! SQL is in `store`; the order of things is in `runner`. What is compared was read once, in [`Database::read`]; the judgement
 //! (`family`, `matrix`, `gaps`, `score`) is pure, and `document` writes it as text or Markdown.
 
+pub mod analysis;
 mod database;
 pub mod document;
 mod expected;

@@ -36,7 +36,7 @@ pub(super) enum Report {
 }
 
 /// A score below this needs attention.
-const HEALTHY: u8 = 80;
+pub(super) const HEALTHY: u8 = 80;
 
 /// What could be read, and why the rest could not.
 pub(super) struct Read {
@@ -130,7 +130,7 @@ pub(super) async fn run(
     Ok(read.exit(exit))
 }
 
-fn families(databases: &[Database]) -> Vec<serde_json::Value> {
+pub(super) fn families(databases: &[Database]) -> Vec<serde_json::Value> {
     let one = |d: &Database| {
         let recognition = schema::Recognition::of(d);
         serde_json::json!({ "target": d.name, "side": d.side, "family": recognition.family, "evidence": recognition.evidence })

@@ -121,3 +121,26 @@ async fn reports_are_made_of_what_is_there() {
     half.master.config.dbname("no_such_database");
     assert_eq!(code(&robbie(&half, &["score"])), 3);
 }
+
+#[tokio::test]
+async fn an_analysis_is_written_anew_and_touches_no_database() {
+    let folder = support::folder();
+    let faulty = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/schema/faulty");
+    let output =
+        support::command(folder.path()).args(["schema", "analyze", faulty, "--format", "markdown"]).output().unwrap();
+    assert_eq!(code(&output), 1, "{output:?}");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    for said in [
+        "# Schema analysis\n",
+        "| first | 2 | 17 | 7 | 2 | 2 | 1 |",
+        "## Statements that fail: first",
+        "## Types that clash between the schemas",
+        "## Comparison",
+        "## Gaps",
+        "## Score",
+    ] {
+        assert!(text.contains(said), "{said}\n{text}");
+    }
+    let none = support::command(folder.path()).args(["schema", "analyze", "/nowhere"]).output().unwrap();
+    assert_eq!(code(&none), 2, "{none:?}");
+}

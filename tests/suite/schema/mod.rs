@@ -1,5 +1,6 @@
 //! Migrations on real servers: clean databases, deployed ones, and what can go wrong.
 
+mod analysis;
 mod catalog;
 mod cli;
 mod deployed_master;

@@ -256,8 +256,9 @@ async fn three_hundred_tables_take_six_statements() {
     let socket = UnixStream::connect(folder.join(format!(".s.PGSQL.{}", config.get_ports()[0]))).await.unwrap();
     let sent = Arc::new(Mutex::new(Vec::new()));
     let (counted, connection) = config.connect_raw(Kept(socket, Arc::clone(&sent)), NoTls).await.unwrap();
-    let _open = tokio::spawn(connection);
-    let database = read(&counted, Side::Master).await;
+    let reading = async move { read(&counted, Side::Master).await };
+    let (database, ended) = tokio::join!(reading, connection);
+    ended.unwrap();
     assert_eq!(database.tables().count(), 300);
     assert_eq!(schema::Inventory::of(&database).tables, 300);
     assert_eq!(statements(&sent.lock().unwrap()), 6);

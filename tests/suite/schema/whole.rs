@@ -2,7 +2,9 @@
 
 use super::{assert_kept, bare, migrate, migrated, one, rows, support};
 use robbie_console::postgres::Side;
+use robbie_console::postgres::catalog::Table;
 use robbie_console::schema::{Database, Score};
+use robbie_console::sync::{self, CycleOptions};
 use std::path::Path;
 use tokio_postgres::Client;
 
@@ -84,14 +86,9 @@ async fn run(client: &Client, files: &[(String, String)]) {
 /// All that the catalog says of a database, sizes apart.
 async fn catalog(client: &Client) -> String {
     let database = Database::read(client, Side::Master, "master").await.unwrap();
-    let mut tables = String::new();
-    for table in database.catalog.tables() {
-        tables.push_str(&format!(
-            "{:?}\n",
-            robbie_console::postgres::catalog::Table { estimated_rows: None, ..table.clone() }
-        ));
-    }
-    format!("{tables}{:?}", database.routines)
+    let plain = |t: &Table| Table { estimated_rows: None, ..t.clone() };
+    let tables: Vec<Table> = database.catalog.tables().map(plain).collect();
+    format!("{tables:#?}{:#?}", database.routines)
 }
 
 #[tokio::test]
@@ -248,4 +245,47 @@ async fn a_session_sees_the_rows_of_its_user_and_companies_only() {
     assert_eq!(seen("").await, "");
     assert_eq!(one::<i64>(&client, "select count(*) from crm_contacts").await, 2, "the owner sees all");
     root.batch_execute(&format!("drop owned by {role}; drop role {role}")).await.unwrap();
+}
+
+#[tokio::test]
+async fn smart_robbie_becomes_part_of_unified_with_all_its_rows() {
+    let test = support::bare_pair().await;
+    let mut master = support::connect(&test.master).await;
+    let mut replica = support::connect(&test.replica).await;
+    run(&master, &files("main-aurora")).await;
+    master.batch_execute(AURORA_ROWS).await.unwrap();
+    master.batch_execute("delete from robbie_personality_state").await.unwrap();
+    for shape in [include_str!("deployed/smart-robbie.sql"), include_str!("deployed/pending-sync-nine.sql")] {
+        replica.batch_execute(shape).await.unwrap();
+    }
+    replica
+        .batch_execute(
+            "insert into code_blocks (file_path, language, content, session_id) values ('a.rs', 'rust', 'fn a() {}', 's1');
+             delete from pending_sync",
+        )
+        .await
+        .unwrap();
+    migrate(&mut master, Side::Master).await.unwrap();
+    migrate(&mut replica, Side::Replica).await.unwrap();
+    let tables = ["code_conversations", "code_messages", "code_blocks", "learned_patterns", "robbie_personality_state"];
+    for table in tables {
+        let queue = format!(
+            "insert into pending_sync (table_name, operation, data) select '{table}', 'INSERT', to_jsonb(t) from {table} t"
+        );
+        assert!(replica.execute(&queue, &[]).await.unwrap() > 0, "{table} was empty: the test would show nothing");
+    }
+    let report = sync::cycle(&test.pair(), CycleOptions::default()).await.unwrap();
+    assert!(report.faults.is_empty(), "{:?}", report.faults);
+
+    for table in tables {
+        let ids = format!("select id::text from {table}");
+        assert_eq!(names(&master, &ids).await, names(&replica, &ids).await, "{table}");
+    }
+    let owners = "select distinct user_id from code_conversations union select user_id from learned_patterns";
+    assert_eq!(names(&master, owners).await, ["00000000-0000-4000-8000-0000000000aa"], "allan, by the mapping");
+    let both = "select bool_and(gandhi_genghis = gandhi_genghis_level and attraction = attraction_level)
+                  from robbie_personality_state";
+    assert!(one::<bool>(&master, both).await, "the short personality has the full names too");
+    let left = "select count(*) from pending_sync where synced_at is null";
+    assert_eq!(one::<i64>(&replica, left).await, 0);
 }
