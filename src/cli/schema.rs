@@ -1,6 +1,7 @@
 //! `robbie schema …`: bringing databases to their schema, and telling what they hold.
 
 mod analyze;
+mod differ;
 pub mod reports;
 
 use super::embedded::Which;
@@ -83,6 +84,22 @@ pub enum SchemaAction {
         #[arg(long, value_enum, default_value_t)]
         format: ReportFormat,
     },
+    /// Show how two schemas differ: tables, columns, types, defaults, constraints, indexes, triggers, functions; with the SQL between.
+    ///
+    /// Each is `master`, `replica`, the name of a replica, an SQL file or a folder of them. No statement of the SQL is run; those
+    /// that take something away are comments in it.
+    Diff {
+        /// What would be brought to the second.
+        first: String,
+        /// What it would be brought to.
+        second: String,
+        /// Write the SQL only.
+        #[arg(long)]
+        sql: bool,
+        /// How to write it.
+        #[arg(long, value_enum, default_value_t)]
+        format: ReportFormat,
+    },
     /// Score the schemas: completeness, consistency, performance, sync-ready, with every deduction named.
     Score {
         /// Only this side; both if not given.
@@ -106,6 +123,9 @@ pub async fn run(args: SchemaArgs, invocation: &Invocation) -> Result<Exit, Faul
         SchemaAction::Compare { target, format } => report(Report::Compare, invocation, target, format).await,
         SchemaAction::Gaps { target, format } => report(Report::Gaps, invocation, target, format).await,
         SchemaAction::Analyze { paths, format } => analyze::run(&paths, format, invocation).await,
+        SchemaAction::Diff { first, second, sql, format } => {
+            differ::run([&first, &second], sql, format, invocation).await
+        }
         SchemaAction::Score { target, format } => report(Report::Score, invocation, target, format).await,
     }
 }

@@ -11,6 +11,7 @@
 
 pub mod analysis;
 mod database;
+mod diff;
 pub mod document;
 mod expected;
 mod family;
@@ -26,6 +27,7 @@ mod store;
 mod user_ids;
 
 pub use database::{Database, Extent, Routine};
+pub use diff::{Difference, Part as Differing, diff, script};
 pub use family::{Family, Recognition};
 pub use gaps::{Gap, GapState, gaps};
 pub use inventory::{Entry, Inventory};

@@ -6,6 +6,7 @@ mod cli;
 mod deployed_master;
 mod deployed_pair;
 mod deployed_replica;
+mod diff;
 mod repeatable;
 mod reports;
 mod runner;
