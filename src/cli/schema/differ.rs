@@ -37,13 +37,11 @@ async fn both(names: [&str; 2], invocation: &Invocation) -> Result<[Database; 2]
     let mut sources = Vec::new();
     let mut live = Vec::new();
     for name in names {
-        match target(name, invocation)? {
-            Some(target) => live.push(Some(target)),
-            None => {
-                live.push(None);
-                sources.push(source(name)?);
-            }
+        let target = target(name, invocation)?;
+        if target.is_none() {
+            sources.push(source(name)?);
         }
+        live.push(target);
     }
     let mut loaded = Vec::new();
     if !sources.is_empty() {

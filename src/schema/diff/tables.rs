@@ -6,17 +6,16 @@ use crate::schema::{Database, flaws::label};
 
 pub(super) fn compare(first: &Database, second: &Database, found: &mut Vec<Difference>) {
     for theirs in second.tables() {
-        match first.catalog.table(&theirs.schema, &theirs.name).filter(|t| t.stores_rows()) {
-            Some(ours) => columns(ours, theirs, found),
-            None => {
-                let columns: Vec<String> = theirs.columns.iter().map(|c| format!("    {}", sql::column(c))).collect();
-                let create = format!("CREATE TABLE {} (\n{}\n);", sql::name(theirs), columns.join(",\n"));
-                let says = format!("{} columns", theirs.columns.len());
-                found.push(added(Part::Table, &label(theirs), &says, create));
-            }
+        let ours = first.catalog.table(&theirs.schema, &theirs.name).filter(|t| t.stores_rows());
+        if let Some(ours) = ours {
+            columns(ours, theirs, found);
+        } else {
+            let columns: Vec<String> = theirs.columns.iter().map(|c| format!("    {}", sql::column(c))).collect();
+            let create = format!("CREATE TABLE {} (\n{}\n);", sql::name(theirs), columns.join(",\n"));
+            let says = format!("{} columns", theirs.columns.len());
+            found.push(added(Part::Table, &label(theirs), &says, create));
         }
         let nothing = Table { columns: Vec::new(), ..bare(theirs) };
-        let ours = first.catalog.table(&theirs.schema, &theirs.name).filter(|t| t.stores_rows());
         rules(ours.unwrap_or(&nothing), theirs, found);
     }
     for ours in first.tables() {
