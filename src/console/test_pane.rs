@@ -108,6 +108,7 @@ impl Pane for TestPane {
                 _ => {}
             },
             Input::Click { index, .. } => self.selected = index,
+            Input::Keys(_) => {}
             Input::LinksChanged(_) => self.heard.push("links".into()),
             other => self.heard.push(format!("{other:?}")),
         }

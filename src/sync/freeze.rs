@@ -138,7 +138,8 @@ pub fn family(outcome: &EntryOutcome) -> Option<String> {
     failed.then(|| {
         let message = mask::mask(outcome.message.as_deref().unwrap_or_default());
         let object = outcome.object.as_deref().unwrap_or_default();
-        let parts = [outcome.sqlstate.as_deref().unwrap_or_default(), outcome.verdict.name(), object, &message];
-        parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" ")
+        let verdict = outcome.verdict.to_string();
+        let parts = [outcome.sqlstate.as_deref().unwrap_or_default(), &verdict, object, &message];
+        parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(" · ")
     })
 }

@@ -81,6 +81,8 @@ pub trait AnyPane: Send {
     fn text_focus(&self) -> bool;
     /// See [`Pane::footer`].
     fn footer(&self) -> Vec<usize>;
+    /// See [`Pane::field_keys`].
+    fn field_keys(&self) -> Vec<(&'static str, &'static str)>;
 }
 
 /// A pane with its layout memory.
@@ -125,6 +127,10 @@ impl<P: Pane> AnyPane for Hosted<P> {
         let index = |action| P::actions().iter().position(|spec| spec.action == action);
         self.pane.footer().into_iter().filter_map(index).collect()
     }
+
+    fn field_keys(&self) -> Vec<(&'static str, &'static str)> {
+        self.pane.field_keys()
+    }
 }
 
 /// Gives an input its types back; `None` for an action or a message that is not this pane's.
@@ -140,6 +146,7 @@ fn typed<P: Pane>(input: Input<usize, Word>) -> Option<Input<P::Action, P::Messa
         Input::Click { zone, index, double } => Input::Click { zone, index, double },
         Input::Scroll { zone, lines } => Input::Scroll { zone, lines },
         Input::Timer(id) => Input::Timer(id),
+        Input::Keys(keys) => Input::Keys(keys),
         Input::Shown => Input::Shown,
         Input::Hidden => Input::Hidden,
         Input::LinksChanged(links) => Input::LinksChanged(links),

@@ -1,6 +1,7 @@
 //! Keys: chords, how they are written and read, and what an action is called.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -17,6 +18,23 @@ pub struct ActionSpec<A> {
     pub short: &'static str,
     /// One sentence for the help and the palette.
     pub help: &'static str,
+}
+
+/// What the keys are called that do things, for texts that name them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyNames(HashMap<String, String>);
+
+impl KeyNames {
+    /// Names of actions with the first key of each, as people see it; an empty one was taken away.
+    pub fn new(names: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self(names.into_iter().collect())
+    }
+
+    /// The key of an action; where it has none, its name for the palette.
+    pub fn of(&self, action: &str) -> String {
+        let key = self.0.get(action).filter(|key| !key.is_empty());
+        key.cloned().unwrap_or_else(|| format!(":{action}"))
+    }
 }
 
 /// One key with its modifiers.

@@ -18,8 +18,9 @@ pub mod services;
 pub mod table;
 pub mod text;
 pub mod theme;
+pub mod work;
 
-pub use keys::{ActionSpec, Chord};
+pub use keys::{ActionSpec, Chord, KeyNames};
 pub use pane::{Answer, Ask, Choice, Effect, Input, Job, Level, Links, Move, Now, Pane, Policy, Route, Step};
 pub use scene::Scene;
 pub use services::Services;

@@ -4,16 +4,16 @@
 //! → message → `update` → state → [`Pane::draw`]. `update` is pure: it reads no clock, no file, no network.
 
 pub use super::links::{LinkView, Links};
+pub use super::work::{Job, Policy, Undo};
 
 use super::services::Services;
-use super::{ActionSpec, Chord, Role, Scene};
+use super::{ActionSpec, Chord, KeyNames, Role, Scene};
 use crate::postgres::Fault;
 use crate::sync::EngineStatus;
 use crate::sync::job::Progress;
-use futures_util::future::BoxFuture;
 use ratatui::layout::{Rect, Size};
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// One screen: state, a pure `update`, a `draw` that cannot change state, and the work it asks for.
@@ -78,6 +78,11 @@ pub trait Pane: Default + Send + 'static {
     /// The actions worth showing in the footer now, most useful first.
     fn footer(&self) -> Vec<Self::Action> {
         Vec::new()
+    }
+
+    /// What the footer says instead while a text field has the keys: each key with its words.
+    fn field_keys(&self) -> Vec<(&'static str, &'static str)> {
+        vec![("Enter", "done"), ("Esc", "back")]
     }
 }
 
@@ -162,6 +167,8 @@ pub enum Input<A, M> {
     },
     /// A timer set with [`Effect::Timer`] ran out.
     Timer(&'static str),
+    /// What the keys are called (sent once, before anything else).
+    Keys(Arc<KeyNames>),
     /// The pane came on the screen.
     Shown,
     /// The pane left the screen.
@@ -357,50 +364,5 @@ impl Route {
     pub fn filtered(mut self, filter: impl Into<String>) -> Self {
         self.filter = Some(filter.into());
         self
-    }
-}
-
-/// How a command is treated while it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Policy {
-    /// A read: a newer one of the same kind supersedes it (the old answer is dropped, the statement cancelled), and
-    /// quitting does not wait for it.
-    Read(&'static str),
-    /// A write: it finishes, and quitting waits for it.
-    Write,
-}
-
-/// What running work has of the console: a way to say how far it is, and to undo on the server when it is dropped.
-pub struct Job<M> {
-    pub(super) tell: Arc<dyn Fn(M) + Send + Sync>,
-    pub(super) on_cancel: Undo,
-}
-
-/// What is to be done on the server when a job is dropped.
-pub type Undo = Arc<Mutex<Vec<BoxFuture<'static, ()>>>>;
-
-impl<M> Job<M> {
-    /// A job whose words go to `tell` and whose undoing is collected in `on_cancel`.
-    pub fn new(tell: impl Fn(M) + Send + Sync + 'static, on_cancel: Undo) -> Self {
-        Self { tell: Arc::new(tell), on_cancel }
-    }
-
-    /// A job whose words go nowhere, for tests of `perform`.
-    pub fn silent() -> Self {
-        Self { tell: Arc::new(|_| {}), on_cancel: Arc::default() }
-    }
-
-    /// Sends a message while the work goes on: progress.
-    pub fn tell(&self, message: M) {
-        (self.tell)(message);
-    }
-
-    /// What is to be done if this read is superseded or cancelled: cancel the statement on its own session.
-    ///
-    /// Give it the cancel token of a *dedicated* session only; on the shared session it would hit someone else.
-    pub fn when_cancelled(&self, work: impl Future<Output = ()> + Send + 'static) {
-        if let Ok(mut list) = self.on_cancel.lock() {
-            list.push(Box::pin(work));
-        }
     }
 }

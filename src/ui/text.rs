@@ -131,7 +131,7 @@ pub fn wrap(text: &str, cells: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut used = 0;
-    for word in text.split_word_bounds() {
+    for word in words(text) {
         let w = width(word);
         if used + w <= cells {
             line.push_str(word);
@@ -160,6 +160,20 @@ pub fn wrap(text: &str, cells: usize) -> Vec<String> {
         lines.push(line.trim_end().to_owned());
     }
     lines
+}
+
+/// What stays together in a line: spaces, letters that take two cells each, and everything between them with its punctuation.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let kind = |g: &str| if g.trim().is_empty() { 0 } else { width(g).clamp(1, 2) };
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let mut parts = rest.grapheme_indices(true).map(|(at, g)| (at, kind(g)));
+        let (_, first) = parts.next()?;
+        let end = parts.find(|(_, next)| *next != first || first == 2).map_or(rest.len(), |(at, _)| at);
+        let (word, left) = rest.split_at(end);
+        rest = left;
+        Some(word)
+    })
 }
 
 #[cfg(test)]
@@ -232,6 +246,7 @@ mod tests {
         assert_eq!(wrap("the quick brown fox", 10), ["the quick", "brown fox"]);
         assert_eq!(wrap("abcdefghij", 4), ["abcd", "efgh", "ij"]);
         assert_eq!(wrap("", 4), [""]);
+        assert_eq!(wrap("a mapping (user_id), or none", 13), ["a mapping", "(user_id), or", "none"]);
         assert!(wrap("日本語のテキスト", 5).iter().all(|l| width(l) <= 5));
     }
 

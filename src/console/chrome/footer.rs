@@ -23,9 +23,13 @@ pub fn draw(shell: &Shell, scene: &mut Scene<'_>, area: Rect, now: Now) {
     scene.buf.set_style(area, ground);
     let strip = strip(shell, now);
     let strip_width = text::width(&strip) as u16;
-    let hints = hints(shell);
     let mut x = area.x + 1;
     let room = area.right().saturating_sub(strip_width + u16::from(strip_width > 0) * 2);
+    let typing = shell.tabs.get(shell.active).filter(|t| shell.stage == Stage::Running && t.pane.text_focus());
+    if let Some(tab) = typing {
+        prose::keys(scene, Rect { x, width: room.saturating_sub(x), ..area }, &tab.pane.field_keys());
+    }
+    let hints = if typing.is_some() { Vec::new() } else { hints(shell) };
     for (zone, index, entry) in fitting(&hints, usize::from(room.saturating_sub(x))) {
         let (key, words) = (entry.key(), format!(" {}", entry.short));
         let start = x;

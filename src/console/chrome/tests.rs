@@ -216,6 +216,10 @@ fn summary(n: u128, state: JobState, total: i64, done: i64, hours: u64) -> JobSu
         done,
         created_at: chrono::DateTime::<chrono::Utc>::from(at).to_rfc3339(),
         by_outcome: [("applied".to_owned(), done - done / 9), ("failed".to_owned(), done / 9)].into(),
+        rate: n.is_multiple_of(2).then_some(50),
+        ramp: n.is_multiple_of(2),
+        stop_on_new: !n.is_multiple_of(3),
+        max_failures: n.is_multiple_of(4).then_some(0.1),
     }
 }
 

@@ -5,7 +5,7 @@ mod global;
 pub use global::{GLOBALS, Global};
 
 use crate::ui::host::Registration;
-use crate::ui::keys::Chord;
+use crate::ui::keys::{Chord, KeyNames};
 use std::collections::HashMap;
 
 /// What a key means.
@@ -103,6 +103,12 @@ impl Keymap {
     /// The entry of a global action.
     pub fn global(&self, action: Global) -> Option<&Entry> {
         self.globals.iter().find(|e| e.meaning == Meaning::Global(action))
+    }
+
+    /// What the keys are called: those of everywhere, and a pane's own without its name.
+    pub fn names(&self, pane: usize) -> KeyNames {
+        let short = |e: &Entry| e.name.split_once('.').map_or_else(|| e.name.clone(), |(_, name)| name.to_owned());
+        KeyNames::new(self.globals.iter().chain(self.of(pane)).map(|e| (short(e), e.key())))
     }
 
     fn entries(&self) -> impl Iterator<Item = &Entry> {

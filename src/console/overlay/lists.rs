@@ -12,25 +12,41 @@ use ratatui::layout::Rect;
 pub fn help(scene: &mut Scene<'_>, area: Rect, keymap: &Keymap, pane: usize, title: &str, offset: &mut usize) {
     let mut lines: Vec<(String, Role)> = Vec::new();
     let own = keymap.of(pane);
-    let keys = own.iter().chain(keymap.globals()).map(|e| text::width(&e.all_keys())).max().unwrap_or(0).min(24);
-    let names = own.iter().chain(keymap.globals()).map(|e| text::width(&e.name)).max().unwrap_or(0).min(24);
+    let widest = |of: fn(&Entry) -> usize| own.iter().chain(keymap.globals()).map(of).max().unwrap_or(0);
+    let keys = widest(|e| text::width(&e.all_keys())).min(24);
+    let names = widest(|e| text::width(&e.name));
+    // Room for the frame and for the sign at the edge that there is more.
+    let room = usize::from(area.width).saturating_sub(6);
     if !own.is_empty() {
         lines.push((title.to_owned(), Role::Accent));
-        lines.extend(own.iter().map(|e| (line(e, keys, names), Role::Text)));
+        lines.extend(own.iter().flat_map(|e| entry(e, keys, names, room)));
         lines.push((String::new(), Role::Text));
     }
     lines.push(("Everywhere".to_owned(), Role::Accent));
     let missing = |e: &&Entry| matches!(e.meaning, Meaning::Global(Global::Pane(n)) if n >= keymap.panes());
     let globals = keymap.globals().iter().filter(|e| !keymap.is_refined(pane, e) && !missing(e));
-    lines.extend(globals.map(|e| (line(e, keys, names), Role::Text)));
+    lines.extend(globals.flat_map(|e| entry(e, keys, names, room)));
     let wanted = lines.iter().map(|(l, _)| text::width(l)).max().unwrap_or(0) as u16 + 1;
     let height = (lines.len() as u16).min(area.height.saturating_sub(2));
     let inner = prose::modal(scene, area, "help · the names are for [keys] in config.toml", wanted, height);
     prose::scrolled(scene, inner, "@help", &lines, offset);
 }
 
-fn line(e: &Entry, keys: usize, names: usize) -> String {
-    format!("{}  {}  {}", text::left(&e.all_keys(), keys), text::left(&e.name, names), e.help)
+/// Keys, name and what it does; below them where all of it would be too narrow to read.
+fn entry(e: &Entry, keys: usize, names: usize, room: usize) -> Vec<(String, Role)> {
+    let beside = keys + names + 4;
+    let (head, indent) = if room >= beside + 36 {
+        (format!("{}  {}", text::left(&e.all_keys(), keys), text::left(&e.name, names)), beside)
+    } else {
+        (format!("{}  {}", text::left(&e.all_keys(), keys), e.name), keys + 2)
+    };
+    let words = text::wrap(e.help, room.saturating_sub(indent).max(10));
+    let mut lines = if indent == beside { vec![] } else { vec![(head.clone(), Role::Text)] };
+    for (n, part) in words.into_iter().enumerate() {
+        let before = if n == 0 && indent == beside { format!("{head}  ") } else { " ".repeat(indent) };
+        lines.push((format!("{before}{part}"), if indent == beside { Role::Text } else { Role::Muted }));
+    }
+    lines
 }
 
 /// Draws what was said, newest first.

@@ -160,7 +160,7 @@ impl View {
             }
             None if entries.is_empty() => _ = prose::line(scene, body, &[("Reading the jobs…", Role::Muted)]),
             _ if entries.is_empty() => {
-                let words = "There is no job yet. Mark entries and press r: a replay of more than one is a job.";
+                let words = "There is no job yet. Mark entries in the queue and replay them: a replay of more than one is a job.";
                 let lines: Vec<_> =
                     text::wrap(words, body.width.into()).into_iter().map(|l| (l, Role::Muted)).collect();
                 prose::scrolled(scene, body, "@jobs-none", &lines, &mut 0);
@@ -200,7 +200,8 @@ impl View {
         let progress = entry.live.map(|live| &live.progress).or(self.standing.as_ref());
         let lines = progress.map(|p| body(p, usize::from(width))).unwrap_or_default();
         let why: Vec<String> = entry.why().map(|why| text::wrap(&text::safe(why), width.into())).unwrap_or_default();
-        let head = 5 + why.len() as u16;
+        let how: Vec<String> = entry.summary.map(|job| text::wrap(&how(job), width.into())).unwrap_or_default();
+        let head = 5 + (how.len() + why.len()) as u16;
         let height = (head + lines.len().max(1) as u16 + 2).min(area.height.saturating_sub(2));
         let inner = prose::modal(scene, area, &format!("job {job}"), width, height);
         if inner.height < 3 {
@@ -231,6 +232,9 @@ impl View {
             parts.push(format!("started {} ago", started(&entry, now)));
         }
         prose::line(scene, row, &[(&parts.join(" · "), Role::Muted)]);
+        for line in how {
+            prose::line(scene, next(1), &[(&line, Role::Muted)]);
+        }
         for line in why {
             prose::line(scene, next(1), &[(&line, role)]);
         }
@@ -245,6 +249,19 @@ impl View {
         hints(scene, inner, Some(state), &[("Esc", "all jobs")]);
         self.scroll = scroll;
     }
+}
+
+/// How it was told to go about it.
+fn how(job: &JobSummary) -> String {
+    let rate = job.rate.map_or_else(|| "as fast as it goes".to_owned(), |n| format!("at most {n}/s"));
+    let ramp = if job.ramp { ", small at first" } else { "" };
+    let share = job.max_failures.map(|share| format!("when over {:.0} % fail", share * 100.0));
+    let stops = [job.stop_on_new.then(|| "at a new reason".to_owned()), share];
+    let stops = stops.into_iter().flatten().collect::<Vec<_>>().join(" or ");
+    format!(
+        "{rate}{ramp} · {}",
+        if stops.is_empty() { "never stops by itself".to_owned() } else { format!("stops {stops}") }
+    )
 }
 
 /// What can be done about it, in the last line.

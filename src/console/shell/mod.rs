@@ -152,9 +152,7 @@ impl Shell {
                 self.engine = engine.then(Arc::default);
                 self.stage = Stage::Running;
                 self.links = Some(Arc::clone(&links));
-                let mut orders = self.tell_all(&Input::LinksChanged(links), now);
-                orders.extend(self.tell(self.active, Input::Shown, now));
-                orders
+                self.begin(links, now)
             }
             Event::Failed { message, remedy } => {
                 self.stage = Stage::Failed { message, remedy };
@@ -254,6 +252,17 @@ impl Shell {
         }
         self.links = Some(Arc::clone(&links));
         orders.extend(self.say(Level::Info, format!("shows {}", links.replica.name), now));
+        orders.extend(self.begin(links, now));
+        orders
+    }
+
+    /// Tells panes that know nothing yet what the keys are called and what is connected, and the first one that it is shown.
+    fn begin(&mut self, links: Arc<Links>, now: Now) -> Vec<Order> {
+        let mut orders = Vec::new();
+        for pane in 0..self.tabs.len() {
+            let names = Arc::new(self.keymap.names(pane));
+            orders.extend(self.tell(pane, Input::Keys(names), now));
+        }
         orders.extend(self.tell_all(&Input::LinksChanged(links), now));
         orders.extend(self.tell(self.active, Input::Shown, now));
         orders

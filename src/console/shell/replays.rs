@@ -91,7 +91,7 @@ impl Shell {
             self.replays.live.remove(at);
         }
         let mut orders = if over {
-            let (level, words) = result(&progress);
+            let (level, words) = result(&progress, &self.keymap.names(self.active).of("jobs"));
             self.say(level, words, now)
         } else {
             Vec::new()
@@ -118,7 +118,10 @@ impl Shell {
             })
             .collect();
         let mut details = left;
-        details.push("Leaving ends it behind the entry in hand. Nothing is lost: J, then r resumes it later.".into());
+        let jobs = self.keymap.names(self.active).of("jobs");
+        details.push(format!(
+            "Leaving ends it behind the entry in hand. Nothing is lost: {jobs}, then r resumes it later."
+        ));
         let ask = Ask {
             question: "Leave robbie and end the replay?".into(),
             details,
@@ -327,17 +330,17 @@ impl Shell {
 }
 
 /// How a replay ended, in words.
-fn result(last: &Progress) -> (Level, String) {
+fn result(last: &Progress, jobs: &str) -> (Level, String) {
     let what = plural(last.total, "entry", "entries");
     let outcomes = words(&last.by_outcome.iter().map(|(o, n)| (o.name(), *n)).collect());
     let done = count(last.done);
     match last.state {
         JobState::Done if last.settled() == last.total => (Level::Ok, format!("{what} replayed: {outcomes}")),
-        JobState::Done => (Level::Warn, format!("{what} replayed: {outcomes}; J shows what did not go through")),
+        JobState::Done => (Level::Warn, format!("{what} replayed: {outcomes}; {jobs} shows what did not go through")),
         state => {
             let why = last.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
             let weight = if state == JobState::Cancelled { Level::Info } else { Level::Bad };
-            (weight, format!("the replay of {what} is {} after {done}{why}; J, then r resumes it", state.name()))
+            (weight, format!("the replay of {what} is {} after {done}{why}; {jobs}, then r resumes it", state.name()))
         }
     }
 }

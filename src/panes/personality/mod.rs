@@ -269,6 +269,10 @@ impl Pane for Personality {
         self.typing.is_some() || self.writing.is_some()
     }
 
+    fn field_keys(&self) -> Vec<(&'static str, &'static str)> {
+        if self.writing.is_some() { writing::KEYS.to_vec() } else { vec![("Enter", "done"), ("Esc", "back")] }
+    }
+
     fn footer(&self) -> Vec<Action> {
         match &self.level {
             _ if self.writing.is_some() => Vec::new(),

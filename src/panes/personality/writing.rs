@@ -178,6 +178,10 @@ fn set_by(json: &str, user: &str, now: DateTime<Utc>) -> Result<(Values, Option<
     }
 }
 
+/// The keys while one writes, for the footer.
+pub(super) const KEYS: [(&str, &str); 4] =
+    [("ctrl-s", "take"), ("ctrl-o", "$EDITOR"), ("ctrl-u", "undo"), ("Esc", "close")];
+
 /// Draws the text over the pane.
 pub(super) fn draw(writing: &Writing, scene: &mut Scene<'_>, area: Rect, corner: &mut Corner) {
     let title = match &writing.subject {
@@ -199,11 +203,9 @@ pub(super) fn draw(writing: &Writing, scene: &mut Scene<'_>, area: Rect, corner:
     };
     let said = text::wrap(&text::safe(words), inner.width.into());
     let rows = (said.len() as u16).clamp(1, inner.height / 3);
-    writing.editor.draw(scene, Rect { height: inner.height - rows - 2, ..inner }, ZONE, &marked, corner);
+    writing.editor.draw(scene, Rect { height: inner.height - rows - 1, ..inner }, ZONE, &marked, corner);
     for (i, line) in said.iter().take(rows.into()).enumerate() {
-        let y = inner.bottom() - 1 - rows + i as u16;
+        let y = inner.bottom() - rows + i as u16;
         prose::line(scene, Rect { y, height: 1, ..inner }, &[(line, role)]);
     }
-    let keys = [("ctrl-s", "take"), ("ctrl-o", "$EDITOR"), ("ctrl-u", "undo"), ("Esc", "close")];
-    prose::keys(scene, Rect { y: inner.bottom() - 1, height: 1, ..inner }, &keys);
 }

@@ -2,7 +2,7 @@
 
 use super::outcomes::{entries, said, summary};
 use super::prompt::Wanted;
-use super::{Command, Level, Putting, Queue};
+use super::{Action, Command, Level, Putting, Queue};
 use crate::postgres::{Fault, Side};
 use crate::queue::State;
 use crate::sync::discard::{Fate, Put};
@@ -85,10 +85,13 @@ impl Queue {
             Some(Deed::Discarded(ids)) => self.ask_to_put_back(ids, Putting::Restore),
             Some(Deed::Replayed(ids)) => self.ask_why_undo(ids),
             None if self.shows_synced() => self.ask_why_undo(self.targets()),
-            None => vec![Effect::toast(
-                Weight::Info,
-                "Nothing was done here yet. On a synced entry z undoes its effect, on a discarded one it restores it (t shows both)",
-            )],
+            None => {
+                let (undo, states) = (self.key_of(Action::TakeBack), self.key_of(Action::NextStates));
+                let words = format!(
+                    "Nothing was done here yet. On a synced entry {undo} undoes its effect, on a discarded one it restores it ({states} shows both)"
+                );
+                vec![Effect::toast(Weight::Info, words)]
+            }
         }
     }
 
@@ -170,7 +173,7 @@ impl Queue {
                 self.deeds.add(deed);
             }
         }
-        let again = if redo { "" } else { "; Z does it again" };
+        let again = if redo { String::new() } else { format!("; {} does it again", self.key_of(Action::DoAgain)) };
         let others = if others.is_empty() { others } else { format!(" · {others}") };
         let mut effects = vec![Effect::toast(weight, format!("{} {verb}{again}{others}", entries(able.len())))];
         effects.extend(self.after_writing(ids, now));
@@ -254,7 +257,7 @@ impl Queue {
         }
         let mut words = format!("{} {}{others}", entries(done.len()), put.done());
         if put == Putting::Discard {
-            words.push_str("; z puts it back, for 30 days");
+            words.push_str(&format!("; {} puts it back, for 30 days", self.key_of(Action::TakeBack)));
             for one in found.iter().filter(|one| one.fate != Fate::Missing) {
                 self.marks.remove(&one.id);
             }

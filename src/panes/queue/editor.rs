@@ -298,6 +298,7 @@ impl Queue {
     }
 
     fn saved(&mut self, id: Uuid, found: Result<Box<Edited>, Fault>, now: Now) -> Step<Self> {
+        let replay = self.key_of(Action::Replay);
         let Some(editing) = &mut self.editing else { return Vec::new() };
         match found {
             Ok(edited) if edited.saved => {
@@ -306,8 +307,10 @@ impl Queue {
                 if self.inside.id == Some(id) {
                     self.inside = Inside { id: Some(id), section: self.inside.section, ..Inside::default() };
                 }
-                let mut effects =
-                    vec![Effect::toast(Weight::Ok, "Saved; it is sent with the next cycle, or with r now")];
+                let mut effects = vec![Effect::toast(
+                    Weight::Ok,
+                    format!("Saved; it is sent with the next cycle, or with {replay} now"),
+                )];
                 effects.extend(self.refresh(now));
                 effects.extend(self.look());
                 effects

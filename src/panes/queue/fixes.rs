@@ -40,8 +40,8 @@ impl Queue {
         match plan {
             Err(fault) => vec![Effect::fault(&fault)],
             Ok(_) if self.busy => Vec::new(),
-            Ok(Plan::Try) => vec![Effect::Run(Command::Dry { ids: vec![id], then: Then::Ask })],
-            Ok(Plan::First(ids)) => vec![Effect::Run(Command::Dry { ids, then: Then::Ask })],
+            Ok(Plan::Try) => self.for_sample(id, vec![Effect::Run(Command::Dry { ids: vec![id], then: Then::Ask })]),
+            Ok(Plan::First(ids)) => self.for_sample(id, vec![Effect::Run(Command::Dry { ids, then: Then::Ask })]),
             Ok(Plan::GoTo(other, why)) => {
                 let mut effects = say(format!("This one has to go first. {why}"));
                 effects.extend(self.enter(other));
@@ -77,7 +77,10 @@ impl Queue {
                 let question = format!("Queue the missing row of {} on {}?", parent.table, self.replica_name());
                 self.agree(id, question, details, "Queue the parent", Mend::Parent)
             }
-            Ok(Plan::Edit(column)) => self.edit_entry(id, column),
+            Ok(Plan::Edit(column)) => {
+                let effects = self.edit_entry(id, column);
+                self.for_sample(id, effects)
+            }
             Ok(Plan::Migrate(remedy)) => say(format!("The master's schema comes first: {remedy}")),
             Ok(Plan::Words(words)) => say(words),
         }
@@ -106,13 +109,23 @@ impl Queue {
         self.agree(id, question, details, "Map the user", Mend::Map { text, user })
     }
 
+    /// That one entry stands for a reason, where it does.
+    fn one_of_many(&self, id: Uuid) -> Option<String> {
+        let group = self.groups.as_ref()?.groups.get(self.reason)?;
+        let count = crate::ui::format::count(group.count.unsigned_abs());
+        (self.level == Level::Groups && group.count > 1)
+            .then(|| format!("This is about {id}, one of {count} entries of this reason."))
+    }
+
+    /// What is done about a reason's sample says that it is about that one.
+    fn for_sample(&self, id: Uuid, mut effects: Step<Self>) -> Step<Self> {
+        effects.extend(self.one_of_many(id).map(|words| Effect::toast(Weight::Info, words)));
+        effects
+    }
+
     /// Asks whether a remedy shall be done.
     fn agree(&self, id: Uuid, question: String, mut details: Vec<String>, confirm: &str, mend: Mend) -> Step<Self> {
-        let group = self.groups.as_ref().and_then(|groups| groups.groups.get(self.reason));
-        if let Some(group) = group.filter(|group| self.level == Level::Groups && group.count > 1) {
-            let count = crate::ui::format::count(group.count.unsigned_abs());
-            details.push(format!("This is about {id}, one of {count} entries of this reason."));
-        }
+        details.extend(self.one_of_many(id));
         vec![Effect::Ask(Ask {
             question,
             details,

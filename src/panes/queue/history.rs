@@ -3,7 +3,7 @@
 use super::inside::seconds;
 use super::lines::Parts;
 use super::view::state_look;
-use super::{Command, Inside, Level, Queue};
+use super::{Action, Command, Inside, Level, Queue};
 use crate::postgres::Fault;
 use crate::queue::State;
 use crate::queue::detail::Detail;
@@ -133,9 +133,16 @@ impl Queue {
         };
         let words = match parent.place {
             Place::Queued { entry, .. } => return self.enter(entry),
-            Place::Master => "is on the master by now: the entry goes with its next try, or with r",
-            Place::Replica => "is on this replica only, and in no entry: f queues it",
-            Place::Nowhere => "is on neither side and not in the queue",
+            Place::Master => {
+                format!(
+                    "is on the master by now: the entry goes with its next try, or with {}",
+                    self.key_of(Action::Replay)
+                )
+            }
+            Place::Replica => {
+                format!("is on this replica only, and in no entry: {} queues it", self.key_of(Action::Fix))
+            }
+            Place::Nowhere => "is on neither side and not in the queue".to_owned(),
         };
         vec![Effect::toast(Weight::Info, format!("{} {} {words}", parent.table, parent.key))]
     }

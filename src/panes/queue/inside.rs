@@ -3,7 +3,7 @@
 use super::compare::Differs;
 use super::lines::{Lines, Parts};
 use super::view::{PAYLOAD, SECTIONS, TRIES, View, is_held, short_key, state_look};
-use super::{Inside, Level, Queue, Section, empty, fixing, history};
+use super::{Action, Inside, Level, Queue, Section, empty, fixing, history};
 use crate::postgres::Fault;
 use crate::queue::State;
 use crate::queue::detail::Detail;
@@ -27,7 +27,7 @@ pub(super) fn draw(pane: &Queue, scene: &mut Scene<'_>, area: Rect, view: &mut V
     };
     let area = Rect { x: area.x + u16::from(whole), width: area.width.saturating_sub(u16::from(whole)), ..area };
     let mut y = area.y;
-    for line in head(detail, inside.gone, usize::from(area.width)) {
+    for line in head(detail, inside.gone, usize::from(area.width), &pane.key_of(Action::Fix)) {
         if y >= area.bottom().saturating_sub(if area.height > 12 { 6 } else { area.height / 2 + 1 }) {
             break;
         }
@@ -94,7 +94,7 @@ fn section(pane: &Queue, detail: &Detail, scene: &mut Scene<'_>, area: Rect, vie
     let inside = &pane.inside;
     let focused = pane.level == Level::Entry && inside.section == part;
     match part {
-        Section::Rows => images(inside, scene, area, view),
+        Section::Rows => images(inside, scene, area, view, &pane.key_of(Action::DryRun)),
         Section::Payload if inside.payload.rows() == 0 => {
             prose::line(scene, area, &[("Laying it out…", Role::Muted)]);
         }
@@ -127,7 +127,7 @@ pub(super) fn lines_of(inside: &Inside) -> usize {
 }
 
 /// Who, what, why and what to do.
-fn head(detail: &Detail, gone: bool, width: usize) -> Vec<Parts> {
+fn head(detail: &Detail, gone: bool, width: usize, fix: &str) -> Vec<Parts> {
     let entry = &detail.entry;
     let (glyph, role) = state_look(entry.state);
     let old = entry.age_s.map_or_else(|| "at an unknown time".to_owned(), |s| format!("{} ago", age(seconds(s))));
@@ -155,7 +155,7 @@ fn head(detail: &Detail, gone: bool, width: usize) -> Vec<Parts> {
             (discarded.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default(), Role::Text),
         ]);
         lines.push(vec![
-            ("→ f ".to_owned(), Role::FooterKey),
+            (format!("→ {fix} "), Role::FooterKey),
             ("restore".to_owned(), Role::Accent),
             (" · it comes back to its old place; kept for 30 days".to_owned(), Role::Text),
         ]);
@@ -174,7 +174,7 @@ fn head(detail: &Detail, gone: bool, width: usize) -> Vec<Parts> {
     for part in text::wrap(&text::safe(&found.cause), width.max(10)) {
         lines.push(plain(part));
     }
-    lines.extend(remedy(&found, width));
+    lines.extend(remedy(&found, width, fix));
     lines.push(vec![("risk: ".to_owned(), Role::Muted), (found.risk.to_owned(), Role::Muted)]);
     if let Some(error) = detail.error_text.as_deref().and_then(|error| error.lines().next()) {
         lines.push(vec![("stored error: ".to_owned(), Role::Dim), (error.to_owned(), Role::Muted)]);
@@ -184,16 +184,19 @@ fn head(detail: &Detail, gone: bool, width: usize) -> Vec<Parts> {
 }
 
 /// What to do, with the key that does it.
-pub(super) fn remedy(found: &Diagnosis, width: usize) -> Vec<Parts> {
+pub(super) fn remedy(found: &Diagnosis, width: usize, fix: &str) -> Vec<Parts> {
     let mut first = vec![("→ ".to_owned(), Role::Accent)];
     if let Some(verb) = fixing::verb(found) {
-        first =
-            vec![("→ f ".to_owned(), Role::FooterKey), (verb.to_owned(), Role::Accent), (" · ".to_owned(), Role::Dim)];
+        first = vec![
+            (format!("→ {fix} "), Role::FooterKey),
+            (verb.to_owned(), Role::Accent),
+            (" · ".to_owned(), Role::Dim),
+        ];
     }
     let used: usize = first.iter().map(|(words, _)| text::width(words)).sum();
     // The first line is shorter by what stands before it.
     let filled = format!("{}{}", "·".repeat(used), text::safe(&found.remedy));
-    let wrapped = text::wrap(&filled, width.max(used + 10));
+    let wrapped = text::wrap(&filled, width.saturating_sub(2).max(used + 10));
     let mut lines = Vec::new();
     for (n, part) in wrapped.into_iter().enumerate() {
         match n {
@@ -230,7 +233,8 @@ const COLUMNS: [Column; 6] = [
     Column::text("would become", 14).grows(1).leaves(1),
 ];
 
-fn images(inside: &Inside, scene: &mut Scene<'_>, area: Rect, view: &mut View) {
+fn images(inside: &Inside, scene: &mut Scene<'_>, area: Rect, view: &mut View, dry: &str) {
+    let untried = format!("{dry}: dry run");
     let rows = &inside.rows;
     let absent = [
         if rows.is_empty() { "no object" } else { "" },
@@ -239,7 +243,7 @@ fn images(inside: &Inside, scene: &mut Scene<'_>, area: Rect, view: &mut View) {
         match &inside.predicted {
             None if inside.detail.as_ref().is_some_and(|d| d.entry.state == State::Synced) => "synced already",
             None if inside.detail.as_ref().is_some_and(|d| d.entry.discarded.is_some()) => "in the archive",
-            None => "d: dry run",
+            None => &untried,
             Some(Err(_)) => "could not be tried",
             Some(Ok(outcome)) if !outcome.outcome.is_settled() => "would not be applied",
             Some(Ok(outcome)) if outcome.after.is_none() => "no row",

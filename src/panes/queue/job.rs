@@ -59,7 +59,10 @@ impl Queue {
     pub(super) fn ask_to_start(&mut self, found: &[EntryOutcome], frozen: Option<Box<Frozen>>) -> Step<Self> {
         let Some(mut frozen) = frozen else { return Vec::new() };
         if self.replaying {
-            return vec![Effect::toast(Weight::Info, "A replay of many is under way; J shows it")];
+            return vec![Effect::toast(
+                Weight::Info,
+                format!("A replay of many is under way; {} shows it", self.key_of_jobs()),
+            )];
         }
         let master = self.links.as_ref().map_or("the master", |links| links.master.name.as_str()).to_owned();
         let (tried, all) = (found.len(), frozen.entries.len());
@@ -78,7 +81,7 @@ impl Queue {
             format!("they would come to: {}", by(|one| one.outcome.name())),
         ];
         let remedies: BTreeSet<String> = found.iter().filter(|o| !o.outcome.is_settled()).filter_map(remedy).collect();
-        details.extend(remedies.into_iter().take(3));
+        details.extend(remedies.into_iter().take(3).map(|words| format!("→ {words}")));
         details.push(if held {
             "The engine holds them back; a Yes applies them all the same. The rows as they are now are kept.".into()
         } else {

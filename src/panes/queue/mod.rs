@@ -43,7 +43,7 @@ use crate::queue::{Anchor, Scope, Shape};
 use crate::sync::freeze::Frozen;
 use crate::ui::field::Field;
 use crate::ui::format::{count, plural};
-use crate::ui::{ActionSpec, Answer, Effect, Input, Job, Links, Now, Pane, Policy, Scene, Services, Step};
+use crate::ui::{ActionSpec, Answer, Effect, Input, Job, KeyNames, Links, Now, Pane, Policy, Scene, Services, Step};
 use places::{Inside, Level, Section, Tab, Typing};
 use ratatui::layout::{Rect, Size};
 use std::collections::BTreeSet;
@@ -66,6 +66,8 @@ const STALE: Duration = Duration::from_secs(20);
 #[derive(Default)]
 pub struct Queue {
     links: Option<Arc<Links>>,
+    /// What the keys are called.
+    keys: Option<Arc<KeyNames>>,
     size: Size,
     shown: bool,
     /// Whether a person did anything yet: until then the groups may come to the front.
@@ -176,6 +178,18 @@ impl Queue {
     /// Whether list and entry stand side by side.
     fn is_wide(&self) -> bool {
         self.size.width >= 130
+    }
+
+    /// The key of an action, as texts name it.
+    fn key_of(&self, action: Action) -> String {
+        let spec = keys::ACTIONS.iter().find(|spec| spec.action == action);
+        let (name, default) = spec.map_or(("", ""), |spec| (spec.name, spec.keys.first().copied().unwrap_or_default()));
+        self.keys.as_ref().map_or_else(|| default.to_owned(), |keys| keys.of(name))
+    }
+
+    /// The key that shows the jobs.
+    fn key_of_jobs(&self) -> String {
+        self.keys.as_ref().map_or_else(|| "J".to_owned(), |keys| keys.of("jobs"))
     }
 
     fn replica_is_up(&self) -> bool {
@@ -328,9 +342,16 @@ impl Pane for Queue {
         self.typing.is_some() || self.prompt.wanted.is_some() || self.editing.is_some()
     }
 
+    fn field_keys(&self) -> Vec<(&'static str, &'static str)> {
+        match (&self.editing, self.typing) {
+            (Some(editing), _) => editor::view::keys(editing),
+            (None, Some(Typing::Filter)) => vec![("Enter", "keep"), ("↑", "earlier ones"), ("Esc", "as before")],
+            _ => vec![("Enter", "go on"), ("Esc", "leave it")],
+        }
+    }
+
     fn footer(&self) -> Vec<Action> {
         match self.level {
-            _ if self.editing.is_some() => Vec::new(),
             Level::Groups => {
                 vec![Action::Fix, Action::Replay, Action::DryRun, Action::Discard, Action::Filter, Action::Refresh]
             }

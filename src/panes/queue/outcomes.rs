@@ -65,7 +65,7 @@ impl Queue {
         };
         // Each remedy once, however many need it.
         let remedies: BTreeSet<String> = found.iter().filter(|o| !o.outcome.is_settled()).filter_map(remedy).collect();
-        details.extend(remedies.into_iter().take(3));
+        details.extend(remedies.into_iter().take(3).map(|words| format!("→ {words}")));
         let without_row = held && found.iter().all(|o| o.verdict == Verdict::ZeroRows);
         if without_row {
             details.push("A Yes settles it without a write: there is no row on the master to change.".into());

@@ -60,6 +60,10 @@ impl Queue {
                 self.rows = rows;
                 Vec::new()
             }
+            Input::Keys(keys) => {
+                self.keys = Some(keys);
+                Vec::new()
+            }
             Input::Chosen(chosen) => self.start(&chosen),
             Input::Declined => {
                 self.frozen = None;
@@ -85,6 +89,7 @@ impl Queue {
             // Another replica: another queue.
             let kept = Self {
                 links: self.links.take(),
+                keys: self.keys.take(),
                 size: self.size,
                 shown: self.shown,
                 busy: self.busy,

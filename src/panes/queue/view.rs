@@ -1,7 +1,7 @@
 //! What the pane looks like: the answer, the reasons, the list.
 
 use super::window::Held;
-use super::{Level, Queue, Typing, empty, inside};
+use super::{Action, Level, Queue, Typing, empty, inside};
 use crate::queue::groups::Group;
 use crate::queue::{Entry, State, Verdict, diagnosis};
 use crate::ui::format::{age, count, plural};
@@ -186,7 +186,7 @@ fn reasons(pane: &Queue, scene: &mut Scene<'_>, area: Rect, view: &mut View) {
             width: area.width.saturating_sub(4),
             height: below - 1,
         };
-        explanation(scene, place, group);
+        explanation(scene, place, group, &pane.key_of(Action::Fix));
     }
 }
 
@@ -212,9 +212,9 @@ fn reason(pane: &Queue, group: &Group, now: Now, stale: bool) -> Row {
     }
 }
 
-fn explanation(scene: &mut Scene<'_>, area: Rect, group: &Group) {
+fn explanation(scene: &mut Scene<'_>, area: Rect, group: &Group, fix: &str) {
     let found = &group.diagnosis;
-    let remedy = inside::remedy(found, 10_000).into_iter().next().unwrap_or_default();
+    let remedy = inside::remedy(found, 10_000, fix).into_iter().next().unwrap_or_default();
     let verdict = format!("{} ({})", found.verdict, found.proof);
     let [hour, day, week] = group.recent.map(|n| count(n.unsigned_abs()));
     let figures = format!("last hour {hour} · day {day} · week {week}");

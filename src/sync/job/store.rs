@@ -56,6 +56,14 @@ pub struct JobSummary {
     pub created_at: String,
     /// How many came to what.
     pub by_outcome: BTreeMap<String, i64>,
+    /// Entries a second; none: as fast as it goes.
+    pub rate: Option<i32>,
+    /// Whether it begins small.
+    pub ramp: bool,
+    /// Whether it stops at a new error family.
+    pub stop_on_new: bool,
+    /// The share of failures above which it stops.
+    pub max_failures: Option<f64>,
 }
 
 /// What became of one entry of a job.
@@ -300,7 +308,8 @@ async fn summaries(replica: &Client, job: Option<Uuid>) -> Result<Vec<JobSummary
                     THEN j.state ELSE 'interrupted' END,
                     j.why, j.total, to_char(j.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'),
                     ARRAY(SELECT c.outcome FROM counts c WHERE c.job_id = j.job_id ORDER BY c.outcome),
-                    ARRAY(SELECT c.many FROM counts c WHERE c.job_id = j.job_id ORDER BY c.outcome)
+                    ARRAY(SELECT c.many FROM counts c WHERE c.job_id = j.job_id ORDER BY c.outcome),
+                    j.rate, j.ramp, j.stop_on_new, j.max_failures
              FROM robbie_sync.job j WHERE $1::uuid IS NULL OR j.job_id = $1 ORDER BY j.created_at DESC",
             &[&job, &i64::from(LOCK)],
         )
@@ -318,6 +327,10 @@ async fn summaries(replica: &Client, job: Option<Uuid>) -> Result<Vec<JobSummary
             done: counts.iter().sum(),
             created_at: r.get(6),
             by_outcome: names.into_iter().zip(counts).collect(),
+            rate: r.get(9),
+            ramp: r.get(10),
+            stop_on_new: r.get(11),
+            max_failures: r.get(12),
         }
     };
     Ok(rows.iter().map(summary).collect())

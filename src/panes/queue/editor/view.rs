@@ -21,21 +21,23 @@ type Line = (String, Role);
 pub fn draw(editing: &Editing, scene: &mut Scene<'_>, area: Rect, corner: &mut Corner) {
     let width = area.width.saturating_sub(if area.width > 100 { 12 } else { 4 }).min(150);
     // As tall as what it holds, with room to write; the checks and the keys stand below.
-    let wanted = (editing.lines() as u16).saturating_add(12).max(18).min(area.height.saturating_sub(2));
-    let inner = prose::modal(scene, area, &title(editing), width, wanted);
-    if inner.height < 4 {
-        return;
-    }
-    let body = Rect { height: inner.height - 1, ..inner };
-    let keys = Rect { y: inner.bottom() - 1, height: 1, ..inner };
+    let wanted = match &editing.phase {
+        _ if editing.draft.is_none() => 1,
+        Phase::Saving => 1,
+        Phase::Overtaken(why) => overtaken(why, width.into()).len() as u16,
+        Phase::Writing | Phase::Looking { .. } => (editing.lines() as u16).saturating_add(11).max(18),
+    };
+    let inner = prose::modal(scene, area, &title(editing), width, wanted.min(area.height.saturating_sub(2)));
     match &editing.phase {
-        _ if editing.draft.is_none() => _ = prose::line(scene, body, &[("Reading the entry…", Role::Muted)]),
-        Phase::Writing => writing(editing, scene, body, corner),
-        Phase::Looking { changes, tried, scroll } => looking(scene, body, changes, tried.as_ref(), *scroll),
-        Phase::Saving => _ = prose::line(scene, body, &[("Saving…", Role::Muted)]),
-        Phase::Overtaken(why) => overtaken(scene, body, why),
+        _ if editing.draft.is_none() => _ = prose::line(scene, inner, &[("Reading the entry…", Role::Muted)]),
+        Phase::Saving => _ = prose::line(scene, inner, &[("Saving…", Role::Muted)]),
+        Phase::Overtaken(why) => {
+            prose::scrolled(scene, inner, "queue-edit-overtaken", &overtaken(why, inner.width.into()), &mut 0);
+        }
+        _ if inner.height < 4 => {}
+        Phase::Writing => writing(editing, scene, inner, corner),
+        Phase::Looking { changes, tried, scroll } => looking(scene, inner, changes, tried.as_ref(), *scroll),
     }
-    hints(editing, scene, keys);
 }
 
 fn title(editing: &Editing) -> String {
@@ -171,23 +173,23 @@ fn found(tried: Option<&Result<Box<Edited>, Fault>>, width: usize) -> Vec<Line> 
     lines
 }
 
-fn overtaken(scene: &mut Scene<'_>, area: Rect, why: &str) {
-    let mut lines: Vec<Line> =
-        text::wrap(&text::safe(&format!("✗ {why}.")), area.width.into()).into_iter().map(|l| (l, Role::Bad)).collect();
-    lines.push((String::new(), Role::Text));
-    lines.push((
-        "k  keeps your text, over the entry as it is now; the difference shows what that changes".into(),
-        Role::Text,
-    ));
-    lines.push(("t  takes the entry as it is now, and gives your text up".into(), Role::Text));
-    prose::scrolled(scene, area, "queue-edit-overtaken", &lines, &mut 0);
+/// What can be done about an entry that somebody changed meanwhile.
+fn overtaken(why: &str, width: usize) -> Vec<Line> {
+    let mut lines: Vec<Line> = Vec::new();
+    let mut say =
+        |words: &str, role| lines.extend(text::wrap(&text::safe(words), width).into_iter().map(|l| (l, role)));
+    say(&format!("✗ {why}."), Role::Bad);
+    say("", Role::Text);
+    say("k  keeps your text, over the entry as it is now; the difference shows what that changes", Role::Text);
+    say("t  takes the entry as it is now, and gives your text up", Role::Text);
+    lines
 }
 
-/// The keys, in the last line.
-fn hints(editing: &Editing, scene: &mut Scene<'_>, row: Rect) {
-    let keys: &[(&str, &str)] = match &editing.phase {
-        Phase::Writing if editing.draft.is_none() => &[("Esc", "close")],
-        Phase::Writing => &[
+/// The keys, for the footer.
+pub fn keys(editing: &Editing) -> Vec<(&'static str, &'static str)> {
+    match &editing.phase {
+        Phase::Writing if editing.draft.is_none() => vec![("Esc", "close")],
+        Phase::Writing => vec![
             ("ctrl-s", "look and save"),
             ("ctrl-o", "$EDITOR"),
             ("F8", "next problem"),
@@ -195,12 +197,11 @@ fn hints(editing: &Editing, scene: &mut Scene<'_>, row: Rect) {
             ("Esc", "close"),
         ],
         Phase::Looking { tried: Some(Ok(edited)), .. } if edited.can_be_saved() => {
-            &[("ctrl-s", "save"), ("Esc", "back to the text")]
+            vec![("ctrl-s", "save"), ("Esc", "back to the text")]
         }
-        Phase::Looking { tried: Some(Err(_)), .. } => &[("ctrl-s", "try again"), ("Esc", "back to the text")],
-        Phase::Looking { .. } => &[("Esc", "back to the text")],
-        Phase::Saving => &[],
-        Phase::Overtaken(_) => &[("k", "keep mine"), ("t", "take theirs"), ("Esc", "back to the text")],
-    };
-    prose::keys(scene, row, keys);
+        Phase::Looking { tried: Some(Err(_)), .. } => vec![("ctrl-s", "try again"), ("Esc", "back to the text")],
+        Phase::Looking { .. } => vec![("Esc", "back to the text")],
+        Phase::Saving => vec![],
+        Phase::Overtaken(_) => vec![("k", "keep mine"), ("t", "take theirs"), ("Esc", "back to the text")],
+    }
 }

@@ -93,7 +93,8 @@ fn keys_of_the_pane_do_nothing_while_one_types() {
         assert!(runs(&press(&mut pane, &[key])).is_empty(), "{key}");
     }
     assert!(runs(&action(&mut pane, Action::Discard)).is_empty());
-    assert!(pane.footer().is_empty());
+    let keys: Vec<&str> = pane.field_keys().iter().map(|(key, _)| *key).collect();
+    assert_eq!(keys, ["ctrl-s", "ctrl-o", "F8", "ctrl-u", "Esc"]);
 }
 
 #[test]
@@ -203,5 +204,24 @@ fn how_it_looks() {
     let version = 2;
     told(&mut pane, Answer::Tried(version, Err(away)));
     shown.push(drawn(&pane, 80, 19, 3));
+    insta::assert_snapshot!(shown.join("\n---\n"));
+}
+
+#[test]
+fn while_it_waits_and_when_somebody_was_faster() {
+    let mut shown = Vec::new();
+    for size in [(80, 19), (140, 37), (40, 8)] {
+        let mut pane = listed(size);
+        pane.update(Input::Move(Move::Down), Now::at(2));
+        action(&mut pane, Action::Edit);
+        shown.push(format!("reading\n{}", drawn(&pane, size.0, size.1, 3)));
+        let mut pane = looked(size, Outcome::Applied);
+        press(&mut pane, &["ctrl-s"]);
+        shown.push(format!("saving\n{}", drawn(&pane, size.0, size.1, 3)));
+        let fault = Fault::new(Kind::Data, "the entry was changed since it was opened: nothing was saved");
+        told(&mut pane, Answer::Saved(id(1), Err(fault)));
+        assert_eq!(pane.field_keys().first(), Some(&("k", "keep mine")));
+        shown.push(format!("overtaken\n{}", drawn(&pane, size.0, size.1, 3)));
+    }
     insta::assert_snapshot!(shown.join("\n---\n"));
 }
