@@ -24,6 +24,9 @@ DECLARE
     done uuid[] := '{}';     -- what went the short way
     rivals boolean := false; -- a unique value was met that another row has
     began timestamptz;
+    places integer[]; names text[]; parents text[]; rules text[]; -- of entries that wait for a parent
+    members integer[] := '{}'; -- of circles that were tried
+    named integer[] := '{}';   -- those that could not go
     message text; detail text; of_table text; of_column text; of_constraint text;
 BEGIN
     PERFORM set_config('robbie_sync.origin', push.node::text, true);
@@ -119,10 +122,42 @@ BEGIN
             END;
         END LOOP;
         IF again = '{}' OR NOT progress THEN
-            EXIT WHEN NOT by_sets;
-            -- What came one by one may be what orphans waited for.
-            again := again || robbie_sync.orphans_with_parents();
-            EXIT WHEN again = '{}' OR again <@ todo;
+            IF by_sets THEN
+                -- What came one by one may be what orphans waited for.
+                again := again || robbie_sync.orphans_with_parents();
+            END IF;
+            IF again = '{}' OR again <@ todo THEN
+                -- None gets further alone. Rows that wait for each other go together, or are named; what was named is not tried again.
+                progress := false;
+                SELECT array_agg(w.n), array_agg(w.name), array_agg(w.parent), array_agg(w.rule) INTO places, names, parents, rules
+                FROM (SELECT a.n::integer, tbls[a.n] || ' ' || coalesce(a.pk, pks[a.n]::jsonb), substr(a.blocked_on, 8), a.object
+                      FROM unnest(results) WITH ORDINALITY AS a(entry_id, verdict, outcome, sqlstate, message, detail, object, blocked_on,
+                          blocked_by, pk, before_image, after_image, ms, n)
+                      WHERE a.verdict = 'waits_for_parent' AND a.blocked_on LIKE 'parent %' AND a.n <> ALL (named)) w(n, name, parent, rule);
+                IF by_sets THEN
+                    SELECT places || array_agg(o.n), names || array_agg(b.tbl || ' ' || b.pk),
+                        parents || array_agg(format('%s %s', o.parent ->> 'tbl', o.parent -> 'pk')), rules || array_agg(b.tbl || '.' || (o.parent ->> 'key'))
+                    INTO places, names, parents, rules FROM pg_temp.robbie_orphan o JOIN pg_temp.robbie_batch b USING (n);
+                END IF;
+                EXIT WHEN places IS NULL;
+                FOR r IN SELECT * FROM robbie_sync.push_circles(push.node, run, push.actor, push.reason, force, places, names, parents, rules,
+                    ids, seqs, tbls, ops, pks, payloads, bases, seens)
+                LOOP
+                    members := members || array_position(ids, r.entry_id);
+                    results[members[cardinality(members)]] := r;
+                    IF r.outcome = 'blocked' THEN
+                        named := named || members[cardinality(members)];
+                    ELSE
+                        progress := true;
+                    END IF;
+                END LOOP;
+                IF by_sets THEN
+                    DELETE FROM pg_temp.robbie_orphan o WHERE o.n = ANY (members);
+                    again := again || robbie_sync.orphans_with_parents();
+                END IF;
+                again := ARRAY(SELECT a FROM unnest(again) a WHERE a <> ALL (members) ORDER BY a);
+                EXIT WHEN again = '{}' OR NOT progress;
+            END IF;
         END IF;
         todo := again;
         -- What is not tried again stays in the way of its row's later entries.

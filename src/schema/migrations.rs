@@ -108,6 +108,7 @@ const UNIFIED: &[Migration] = &[
     Migration::repeatable("24-capture.sql", include_str!("../../migrations/unified/24-capture.sql")),
     Migration::repeatable("25-judge.sql", include_str!("../../migrations/unified/25-judge.sql")),
     Migration::repeatable("25-merge.sql", include_str!("../../migrations/unified/25-merge.sql")),
+    Migration::repeatable("26-circles.sql", include_str!("../../migrations/unified/26-circles.sql")),
     Migration::repeatable("26-plain.sql", include_str!("../../migrations/unified/26-plain.sql")),
     Migration::repeatable("26-push.sql", include_str!("../../migrations/unified/26-push.sql")),
     Migration::repeatable("26-sets.sql", include_str!("../../migrations/unified/26-sets.sql")),

@@ -336,19 +336,18 @@ fn answer(row: &Row) -> Result<Answer, Fault> {
     };
     let verdict = Verdict::from_name(verdict).ok_or_else(|| unknown(verdict))?;
     let outcome = Outcome::from_name(outcome).ok_or_else(|| unknown(outcome))?;
-    let (sqlstate, object): (Option<String>, Option<String>) = (row.get(3), row.get(6));
-    let remedy = remedy::of(verdict, outcome, sqlstate.as_deref(), object.as_deref());
+    let mut outcome = EntryOutcome {
+        sqlstate: row.get(3),
+        message: row.get(4),
+        detail: row.get(5),
+        object: row.get(6),
+        before: row.get(10),
+        after: row.get(11),
+        ..EntryOutcome::bare(row.get(0), verdict, outcome)
+    };
+    outcome.remedy = remedy::after(&outcome);
     Ok(Answer {
-        outcome: EntryOutcome {
-            sqlstate,
-            message: row.get(4),
-            detail: row.get(5),
-            object,
-            remedy,
-            before: row.get(10),
-            after: row.get(11),
-            ..EntryOutcome::bare(row.get(0), verdict, outcome)
-        },
+        outcome,
         blocked_on: row.get(7),
         blocked_by: row.get(8),
         pk: row.get(9),

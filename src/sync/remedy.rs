@@ -1,7 +1,20 @@
 //! What to do about an entry that was not applied.
 
-use super::report::Outcome;
+use super::report::{EntryOutcome, Outcome};
 use crate::queue::Verdict;
+
+/// How the master begins what it says of rows that point at each other.
+const CIRCLE: &str = "new rows that point at each other in a circle";
+
+/// The next step for a person, where there is one, by what the master said.
+pub fn after(outcome: &EntryOutcome) -> Option<String> {
+    if outcome.message.as_deref().is_some_and(|message| message.starts_with(CIRCLE)) {
+        let words = "make one of the constraints DEFERRABLE on the master, or take the reference out of one payload (null) and queue an \
+                     UPDATE that sets it";
+        return Some(words.into());
+    }
+    of(outcome.verdict, outcome.outcome, outcome.sqlstate.as_deref(), outcome.object.as_deref())
+}
 
 /// The next step for a person, where there is one.
 pub fn of(verdict: Verdict, outcome: Outcome, sqlstate: Option<&str>, object: Option<&str>) -> Option<String> {
@@ -20,9 +33,7 @@ pub fn of(verdict: Verdict, outcome: Outcome, sqlstate: Option<&str>, object: Op
             "compare both images; replay with force to apply it all the same, or discard it".into()
         }
         Verdict::WaitsForParent => {
-            "send the missing parent first, or restore it on the master; the entry then goes by itself. Two new rows that point at each \
-             other wait for ever: take the reference out of one payload (null), and queue an UPDATE that sets it"
-                .into()
+            "send the missing parent first, or restore it on the master; the entry then goes by itself".into()
         }
         Verdict::WaitsForChain => "settle the earlier entry of the same row; this one then goes by itself".into(),
         Verdict::LacksKey => format!("add {object} to the payload: adopt the key of the matching row of the replica"),

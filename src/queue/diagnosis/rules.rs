@@ -91,6 +91,7 @@ pub(super) fn of_code(code: &str, text: &str) -> Option<&'static Rule> {
     static ESCAPE: Rule = rule("character cannot be stored", SchemaMismatch, "The text holds a character that {object} cannot store (\\u0000, or half of a pair).", "the database", Edit, "take the character out, then replay", EDIT);
     static NULL: Rule = rule("a value is missing", SchemaMismatch, "{object} must not be null on the master, and the payload has no value for it.", "a column", Edit, "add the value, or give the column a default on the master, then replay", EDIT);
     static PARENT: Rule = rule("parent missing on the master", WaitsForParent, "{object} points at a row of {parent} that is not on the master.", "a foreign key", QueueParent, "send the parent first: replay its entry, or queue it where it stands on the replica only, then replay this", "none: the order of the two is kept");
+    static CIRCLE: Rule = rule("rows point at each other", WaitsForParent, "New rows point at each other in a circle, and none of the constraints on the way can be deferred: none can go first ({object}).", "a foreign key", Edit, "make one of the constraints DEFERRABLE on the master, or take the reference out of one payload (null) and queue an UPDATE that sets it", "the UPDATE has to be queued by hand: until then the row lacks the reference");
     static CHILDREN: Rule = rule("rows still point at it", Constraint, "Rows of {parent} on the master still point at this row ({object}).", "a foreign key", Choose, "delete or move those rows first, or drop this entry", "deleting the children loses them on every replica");
     static UNIQUE: Rule = rule("already taken", Constraint, "Another row on the master already has this value ({object}).", "a unique constraint", Choose, "compare both rows: change the value, or merge them by hand", "changing the wrong row breaks what points at it");
     static CHECK: Rule = rule("breaks a rule", SchemaMismatch, "A value breaks the rule {object} of {table} on the master.", "a check", Edit, "correct the value to what the rule allows, then replay", EDIT);
@@ -123,6 +124,7 @@ pub(super) fn of_code(code: &str, text: &str) -> Option<&'static Rule> {
         "22000" => &VECTOR, "22001" => &TOO_LONG, "22003" => &RANGE, "22007" => &TIME, "22008" => &TIME_RANGE,
         "22021" => &ENCODING, "22P02" => &SYNTAX_VALUE, "22P05" => &ESCAPE, "23502" => &NULL,
         "23503" if text.contains("update or delete on table") => &CHILDREN,
+        "23503" if text.contains("point at each other in a circle") => &CIRCLE,
         "23001" => &CHILDREN, "23503" => &PARENT, "23505" => &UNIQUE, "23514" => &CHECK, "23P01" => &EXCLUSION,
         "25006" => &READ_ONLY, "28P01" => &PASSWORD, "28000" => &LOGIN, "3D000" => &DATABASE, "40001" => &SERIALIZE,
         "40P01" => &DEADLOCK, "42501" => &PRIVILEGE, "42601" => &SYNTAX, "42703" => &COLUMN, "42804" => &TYPE,
