@@ -180,6 +180,36 @@ BEGIN
     END LOOP;
 END $$;
 
+-- Entries of a circle that were not sent together are due together: the master lets them go, or names the circle. Asked of those of
+-- pg_temp.robbie_results only that wait for a row whose entry was in another batch.
+CREATE OR REPLACE FUNCTION robbie_sync.join_circles(now_at timestamptz) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+    circle uuid[];
+BEGIN
+    FOR circle IN
+        WITH RECURSIVE waiting AS MATERIALIZED (
+            SELECT e.entry_id, e.tbl, e.pk, CASE WHEN length(e.blocked_on) < 600 THEN substring(e.blocked_on FROM ' (\{.*)')::jsonb END AS parent
+            FROM pg_temp.robbie_results r JOIN robbie_sync.entry e ON e.entry_id = r.id
+            WHERE r.blocked_on LIKE 'parent %' AND r.message NOT LIKE 'new rows that point at each other in a circle%' AND e.attempts < 20
+        ), way (start, tbl, pk, path) AS (
+            SELECT w.entry_id, w.tbl, w.pk, ARRAY[w.entry_id] FROM waiting w
+            WHERE EXISTS (SELECT 1 FROM robbie_sync.entry p WHERE p.pk = w.parent AND p.state = 'blocked' AND p.blocked_on LIKE 'parent %'
+                AND p.state NOT IN ('applied', 'superseded', 'conflict_resolved') AND p.entry_id NOT IN (SELECT r.id FROM pg_temp.robbie_results r))
+            UNION ALL
+            SELECT w.start, o.tbl, o.pk, w.path || o.entry_id FROM way w CROSS JOIN LATERAL (
+                SELECT e.tbl, e.pk, e.entry_id FROM robbie_sync.entry e
+                WHERE e.state = 'blocked' AND e.blocked_on = left(format('parent %s %s', w.tbl, w.pk), 600)
+                ORDER BY e.entry_id = w.start DESC LIMIT 20) o
+            WHERE cardinality(w.path) <= 20 AND (cardinality(w.path) = 1 OR w.path[cardinality(w.path)] <> w.start)
+              AND (o.entry_id = w.start OR o.entry_id <> ALL (w.path))
+        )
+        SELECT w.path FROM way w WHERE cardinality(w.path) > 1 AND w.path[cardinality(w.path)] = w.start
+    LOOP
+        UPDATE robbie_sync.entry e SET next_attempt_at = now_at WHERE e.entry_id = ANY (circle) AND e.state = 'blocked';
+    END LOOP;
+END $$;
+
 -- Notes what became of a batch. Exactly these entries are touched, and only those that are not settled yet and are still
 -- the version that was sent.
 DROP FUNCTION IF EXISTS robbie_sync.settle(uuid, text, jsonb, uuid);
@@ -266,6 +296,9 @@ BEGIN
     )
     INSERT INTO pg_temp.robbie_settled SELECT n.entry_id, n.seq, n.xid, n.tbl, n.op, n.pk, n.outcome FROM noted n WHERE n.settled;
     GET DIAGNOSTICS kept = ROW_COUNT;
+    IF EXISTS (SELECT 1 FROM pg_temp.robbie_results r WHERE r.blocked_on LIKE 'parent %') THEN
+        PERFORM robbie_sync.join_circles(now_at);
+    END IF;
     IF kept > 0 THEN
         PERFORM robbie_sync.release_waiting(now_at);
         PERFORM robbie_sync.forget_edits();

@@ -151,12 +151,17 @@ async fn first(pair: &Pair, mut before: Vec<Uuid>, id: Uuid) -> Result<Plan, Fau
         return Ok(Plan::Try);
     }
     let options = ReplayOptions { mode: Mode::Dry, actor: "console".to_owned(), reason: None, force: false };
-    let outcomes = sync::replay(pair, &before, options).await?;
-    if let Some(stuck) = outcomes.iter().find(|one| !one.outcome.is_settled()) {
-        return Ok(Plan::GoTo(stuck.id, said(stuck, true)));
-    }
     before.push(id);
-    Ok(Plan::First(before))
+    let mut outcomes = sync::replay(pair, &before, options).await?;
+    let own = outcomes.pop().and_then(|one| one.message);
+    Ok(match outcomes.iter().find(|one| !one.outcome.is_settled()) {
+        // The same is said of both: they wait for each other.
+        Some(stuck) if own == stuck.message => {
+            Plan::Words([said(stuck, true), stuck.remedy.clone().unwrap_or_default()].join(". "))
+        }
+        Some(stuck) => Plan::GoTo(stuck.id, said(stuck, true)),
+        None => Plan::First(before),
+    })
 }
 
 /// Does it; what was done, in words.

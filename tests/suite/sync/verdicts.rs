@@ -235,6 +235,15 @@ async fn rows_that_point_at_each_other_go_through_in_three_entries_and_in_two_wh
     f.cycle().await;
     assert_eq!(count(&f.replica, "pending_sync where synced_at is null").await, 0);
 
+    // They were queued at different times: one waits, the other comes, and then both go.
+    let cat = f.queue("cat", "INSERT", r#"{"id":303,"enemy":303}"#).await;
+    f.cycle().await;
+    assert_eq!(f.note(cat).await, r#"blocked waits_for_parent 23503 parent dog {"id": 303}"#);
+    f.queue("dog", "INSERT", r#"{"id":303,"enemy":303}"#).await;
+    f.cycle().await;
+    f.cycle().await;
+    assert_eq!(count(&f.replica, "pending_sync where synced_at is null").await, 0);
+
     // None can be deferred: each is refused, and the circle named.
     f.master.batch_execute("alter table cat alter constraint cat_enemy_fkey not deferrable").await.unwrap();
     circle(&f, 3..=3).await;
