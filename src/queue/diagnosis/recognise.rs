@@ -27,7 +27,15 @@ const WORDS: &[(&str, &[&str])] = &[
     ("55P03", &["canceling statement due to lock timeout", "could not obtain lock"]),
     ("57014", &["canceling statement due to statement timeout", "canceling statement due to user request"]),
     ("23502", &["violates not-null constraint", "contains null values"]),
-    ("23503", &["violates foreign key constraint", "violates restrict setting of foreign key", "points at a row of", "point at each other in a circle"]),
+    (
+        "23503",
+        &[
+            "violates foreign key constraint",
+            "violates restrict setting of foreign key",
+            "points at a row of",
+            "point at each other in a circle",
+        ],
+    ),
     ("23505", &["violates unique constraint", "could not create unique index"]),
     ("23514", &["violates check constraint", "violates partition constraint"]),
     ("23P01", &["violates exclusion constraint"]),

@@ -266,7 +266,10 @@ async fn rows_that_point_at_each_other_go_through_in_three_entries_and_in_two_wh
         )
     );
     assert_eq!(cat, dog);
-    assert!(error("dog", 207).await.contains("dog {\"id\": 207} → ") && error("cat", 207).await.contains("none of them is DEFERRABLE"));
+    assert!(
+        error("dog", 207).await.contains("dog {\"id\": 207} → ")
+            && error("cat", 207).await.contains("none of them is DEFERRABLE")
+    );
     assert_eq!(count(&f.replica, "pending_sync where synced_at is null").await, 22);
 
     // The way out that is named: one goes without the reference, and gets it later.
