@@ -1,9 +1,10 @@
 //! `robbie users list|map|unmap`: which user of the master a replica's text id means.
 
 use super::queue::ask;
-use super::{Exit, Invocation, output, targets};
+use super::{ACTOR, Exit, Invocation, output, targets};
 use crate::postgres::Fault;
 use crate::sync::adopt::{self, Mapping};
+use crate::sync::discard::By;
 use clap::{Args, Subcommand};
 
 /// Arguments of `robbie users`.
@@ -72,7 +73,7 @@ pub async fn run(args: UsersArgs, invocation: &Invocation) -> Result<Exit, Fault
                     "nothing was mapped",
                 );
             }
-            let (mapping, released) = adopt::map_user(&pair, &text, &user, &service).await?;
+            let (mapping, released) = adopt::map_user(&pair, &text, &user, &service, by("mapped a user")).await?;
             told(
                 json,
                 &serde_json::json!({ "dry_run": false, "mapping": mapping, "released": released }),
@@ -90,7 +91,7 @@ pub async fn run(args: UsersArgs, invocation: &Invocation) -> Result<Exit, Fault
                 )?;
                 return Ok(if there { Exit::Done } else { Exit::Attention });
             }
-            let gone = adopt::unmap_user(&pair, &text).await?;
+            let gone = adopt::unmap_user(&pair, &text, by("took a mapping away")).await?;
             told(
                 json,
                 &serde_json::json!({ "dry_run": false, "text": text, "unmapped": gone }),
@@ -98,6 +99,10 @@ pub async fn run(args: UsersArgs, invocation: &Invocation) -> Result<Exit, Fault
             )
         }
     }
+}
+
+fn by(reason: &str) -> By<'_> {
+    By { actor: ACTOR, reason, engine: None }
 }
 
 fn told(json: bool, document: &serde_json::Value, said: &str) -> Result<Exit, Fault> {

@@ -1,6 +1,6 @@
 //! Remedies: the key that a payload lacks, the user that nobody mapped, the parent that was never queued.
 
-use super::discard::By;
+use super::discard::{By, record};
 use super::edit::{self, Edited};
 use super::lock;
 use super::session::Sessions;
@@ -169,7 +169,13 @@ pub async fn user_names(master: &Client, limit: i64) -> Result<Vec<String>, Faul
 }
 
 /// Maps a text id to a user of the master, named by id, name or address, and has sent what waited for it: how many entries.
-pub async fn map_user(pair: &Pair, text: &str, user: &str, service: &str) -> Result<(Mapping, u64), Fault> {
+pub async fn map_user(
+    pair: &Pair,
+    text: &str,
+    user: &str,
+    service: &str,
+    by: By<'_>,
+) -> Result<(Mapping, u64), Fault> {
     let s = Sessions::open(pair, "users").await?;
     let (id, name) = user_named(&s.master, user).await?;
     let sql = "INSERT INTO public.user_id_mapping AS m (text_id, uuid_id, service) VALUES ($1, $2, $3)
@@ -185,13 +191,20 @@ pub async fn map_user(pair: &Pair, text: &str, user: &str, service: &str) -> Res
     let sql = "UPDATE robbie_sync.entry SET state = 'ready', next_attempt_at = clock_timestamp(), blocked_on = NULL, blocked_by = NULL
                WHERE state = 'blocked' AND blocked_on = left('mapping ' || $1, 600)";
     let released = s.replica.execute(sql, &[&text]).await.map_err(on_replica)?;
+    let reason = format!("{}: {text} is {id}", by.reason);
+    record(&s.replica, "edit", By { reason: &reason, ..by }, 1, 1, None).await?;
     lock::ask(&pair.replica).await?;
     Ok((Mapping { text: text.to_owned(), user: Some(id), name, waiting: 0 }, released))
 }
 
 /// Takes a mapping away; whether there was one.
-pub async fn unmap_user(pair: &Pair, text: &str) -> Result<bool, Fault> {
+pub async fn unmap_user(pair: &Pair, text: &str, by: By<'_>) -> Result<bool, Fault> {
     let s = Sessions::open(pair, "users").await?;
     let sql = "DELETE FROM public.user_id_mapping WHERE text_id = $1";
-    Ok(s.master.execute(sql, &[&text]).await.map_err(on_master)? > 0)
+    let gone = s.master.execute(sql, &[&text]).await.map_err(on_master)? > 0;
+    if gone {
+        let reason = format!("{}: {text}", by.reason);
+        record(&s.replica, "edit", By { reason: &reason, ..by }, 1, 1, None).await?;
+    }
+    Ok(gone)
 }

@@ -257,7 +257,7 @@ impl Queue {
         }
         let mut words = format!("{} {}{others}", entries(done.len()), put.done());
         if put == Putting::Discard {
-            words.push_str(&format!("; {} puts it back, for 30 days", self.key_of(Action::TakeBack)));
+            words = format!("{words}; {} puts it back, for 30 days", self.key_of(Action::TakeBack));
             for one in found.iter().filter(|one| one.fate != Fate::Missing) {
                 self.marks.remove(&one.id);
             }

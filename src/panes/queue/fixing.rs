@@ -183,7 +183,7 @@ pub(super) async fn mend(pair: &Pair, id: Uuid, mend: Mend, by: By<'_>) -> Resul
                 .remedy("edit the payload, or discard the entry"))
         }
         Mend::Map { text, user } => {
-            let (mapping, released) = adopt::map_user(pair, &text, &user.to_string(), SERVICE).await?;
+            let (mapping, released) = adopt::map_user(pair, &text, &user.to_string(), SERVICE, by).await?;
             let name = mapping.name.unwrap_or_else(|| user.to_string());
             let sent = super::outcomes::entries(usize::try_from(released).unwrap_or(usize::MAX));
             Ok(format!(

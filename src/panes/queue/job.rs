@@ -80,6 +80,10 @@ impl Queue {
             format!("dry run{part}: {}", by(|one| one.verdict.name())),
             format!("they would come to: {}", by(|one| one.outcome.name())),
         ];
+        if tried < all {
+            let others = entries(all - tried);
+            details.push(format!("{others} beyond these were not tried dry; each is looked at when its turn comes."));
+        }
         let remedies: BTreeSet<String> = found.iter().filter(|o| !o.outcome.is_settled()).filter_map(remedy).collect();
         details.extend(remedies.into_iter().take(3).map(|words| format!("→ {words}")));
         details.push(if held {

@@ -38,6 +38,10 @@ impl Queue {
                 let weight = if found.iter().all(|o| o.outcome.is_settled()) { Weight::Ok } else { Weight::Warn };
                 let words = match &found[..] {
                     [one] => said(one, true),
+                    all if all.len() < ids.len() => {
+                        let (tried, of) = (count(all.len() as u64), entries(ids.len()));
+                        format!("A replay of the first {tried} of {of}: {}; the others were not tried", summary(all))
+                    }
                     all => format!("A replay of {}: {}", entries(all.len()), summary(all)),
                 };
                 vec![Effect::toast(weight, words)]

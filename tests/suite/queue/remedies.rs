@@ -105,4 +105,6 @@ async fn a_mapped_user_releases_what_waited_for_it() {
     assert_eq!(command(&f.test, &["users", "map", "bert", "allan", "--yes"]).0, 1, "not over another's");
     assert_eq!(command(&f.test, &["users", "unmap", "bert", "--yes"]).0, 0);
     assert_eq!(command(&f.test, &["users", "unmap", "bert", "--yes"]).0, 1);
+    let runs = "select string_agg(split_part(reason, ':', 1), ', ' order by started_at) from robbie_sync.run where kind = 'edit'";
+    assert_eq!(text(&f.replica, runs).await, "mapped a user, took a mapping away");
 }
