@@ -169,13 +169,7 @@ pub async fn user_names(master: &Client, limit: i64) -> Result<Vec<String>, Faul
 }
 
 /// Maps a text id to a user of the master, named by id, name or address, and has sent what waited for it: how many entries.
-pub async fn map_user(
-    pair: &Pair,
-    text: &str,
-    user: &str,
-    service: &str,
-    by: By<'_>,
-) -> Result<(Mapping, u64), Fault> {
+pub async fn map_user(pair: &Pair, text: &str, user: &str, service: &str, by: By<'_>) -> Result<(Mapping, u64), Fault> {
     let s = Sessions::open(pair, "users").await?;
     let (id, name) = user_named(&s.master, user).await?;
     let sql = "INSERT INTO public.user_id_mapping AS m (text_id, uuid_id, service) VALUES ($1, $2, $3)
