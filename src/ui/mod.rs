@@ -3,6 +3,7 @@
 //! A pane imports [`pane`] for the contract and the widgets it draws with. Nothing here reads a terminal, a clock or a
 //! network; the loop that does is the console's.
 
+pub mod code;
 pub mod editor;
 pub mod field;
 pub mod format;
@@ -11,6 +12,7 @@ pub mod host;
 pub mod keys;
 pub mod links;
 pub mod live;
+pub mod markdown;
 pub mod pane;
 pub mod prose;
 pub mod scene;

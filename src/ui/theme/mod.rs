@@ -87,6 +87,22 @@ roles! {
     Face = "face",
     /// Bars and sparklines.
     Graph = "graph",
+    /// A word that is stressed.
+    Emphasis = "emphasis",
+    /// Code within a text.
+    Code = "code",
+    /// In code: a word of the language.
+    CodeKeyword = "code_keyword",
+    /// In code: a function, a key, an attribute.
+    CodeName = "code_name",
+    /// In code: a type, a variable of a shell.
+    CodeType = "code_type",
+    /// In code: a text.
+    CodeString = "code_string",
+    /// In code: a number.
+    CodeNumber = "code_number",
+    /// In code: a comment.
+    CodeComment = "code_comment",
 }
 
 /// A loaded theme: one style per role.
