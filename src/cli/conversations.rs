@@ -276,7 +276,7 @@ async fn list(
     let mut found: Vec<Listed> = Vec::new();
     let (mut next, mut partly) = (after, false);
     loop {
-        let page = domain::listing(sides, side, &filter, sort, next.as_ref(), limit).await?;
+        let page = domain::listing(sides, side, &filter, sort, next.as_ref(), false, limit).await?;
         partly |= page.queue_partly;
         next = page.next;
         let fits = |listed: &Listed| presence.is_none_or(|wanted| wanted.is(listed.presence));
@@ -316,7 +316,7 @@ async fn list(
 async fn show(sides: &Sides, id: Uuid, side: Option<Side>, limit: u16, json: bool) -> Result<Exit, Fault> {
     let (side, listed) = domain::find(sides, side, id).await?;
     let (link, shape) = sides.of(side)?;
-    let page = domain::messages(link, shape, id, None, limit).await?;
+    let page = domain::messages(link, shape, id, &domain::From::Start, limit).await?;
     let filter = BlockFilter { conversation: Some(id), ..BlockFilter::default() };
     let (blocks, _) = domain::blocks(link, shape, &filter, None, 1_000).await?;
     let differing = match (sides.of(Side::Master), sides.of(Side::Replica)) {

@@ -22,7 +22,7 @@ pub use head::{Conversation, conversation};
 pub use list::{Key, Page, Sort, page};
 pub use pair::{Listed, Listing, Sides, find, listing};
 pub use presence::{Differing, MessageMark, Presence, Queued, differing, digests, queued};
-pub use read::{Block, BlockFilter, Message, MessagePage, Pattern, blocks, message, messages, patterns};
+pub use read::{Block, BlockFilter, From, Message, MessagePage, Pattern, blocks, message, messages, patterns};
 pub use shape::Shape;
 
 use crate::postgres::statement::Statement;

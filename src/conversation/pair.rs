@@ -27,7 +27,7 @@ pub struct Listed {
 pub struct Listing {
     /// The conversations.
     pub conversations: Vec<Listed>,
-    /// Where the next page begins, if there is one.
+    /// Where the next page in the same direction begins, if there is one.
     pub next: Option<Key>,
     /// Whether only part of the queue was looked through.
     pub queue_partly: bool,
@@ -38,6 +38,12 @@ pub struct Sides {
     pair: Pair,
     master: Result<Shape, Fault>,
     replica: Result<Shape, Fault>,
+}
+
+impl std::fmt::Debug for Sides {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sides").field("readable", &self.readable()).finish_non_exhaustive()
+    }
 }
 
 impl Sides {
@@ -71,45 +77,50 @@ impl Sides {
     }
 }
 
-/// Reads a page of the conversations of one side, or of both where none is named.
+/// Reads a page of the conversations of one side, or of both where none is named: behind a place or, for `back`, before it;
+/// in the order of the list either way.
 pub async fn listing(
     sides: &Sides,
     side: Option<Side>,
     filter: &Filter,
     sort: Sort,
-    after: Option<&Key>,
+    from: Option<&Key>,
+    back: bool,
     limit: u16,
 ) -> Result<Listing, Fault> {
     let wanted: Vec<Side> = match side {
         Some(side) => vec![side],
         None => sides.readable(),
     };
+    let way = Way { sort, back };
     let mut found: Vec<(Side, Conversation)> = Vec::new();
     // A page ends where the first side that has more ends: behind it, that side could have what belongs between.
     let mut end: Option<Key> = None;
     for side in &wanted {
         let (link, shape) = sides.of(*side)?;
-        let page = list::page(link, shape, filter, sort, after, false, limit).await?;
-        if let Some(last) = page.conversations.last().filter(|_| page.more) {
-            let sooner = end.as_ref().is_none_or(|end| sort.compare(&last.key, end) == Ordering::Less);
-            if sooner {
-                end = Some(last.key.clone());
-            }
+        let page = list::page(link, shape, filter, sort, from, back, limit).await?;
+        let last = if back { page.conversations.first() } else { page.conversations.last() };
+        if let Some(last) = last.filter(|_| page.more)
+            && end.as_ref().is_none_or(|end| way.compare(&last.key, end) == Ordering::Less)
+        {
+            end = Some(last.key.clone());
         }
         found.extend(page.conversations.into_iter().map(|c| (*side, c)));
     }
-    found.sort_by(|(_, a), (_, b)| sort.compare(&a.key, &b.key));
-    if let Some(end) = &end {
-        found.retain(|(_, c)| sort.compare(&c.key, end) != Ordering::Greater);
-    }
-    let mut more = end.is_some();
     if wanted.len() > 1 {
-        once_each(sides, sort, after, &mut found).await?;
-        more |= found.len() > usize::from(limit);
-        if found.len() > usize::from(limit) {
-            found.truncate(usize::from(limit));
-            end = found.last().map(|(_, c)| c.key.clone());
-        }
+        once_each(sides, sort, &mut found).await?;
+    }
+    found.retain(|(_, c)| {
+        let begun = from.is_none_or(|from| way.compare(&c.key, from) == Ordering::Greater);
+        begun && end.as_ref().is_none_or(|end| way.compare(&c.key, end) != Ordering::Greater)
+    });
+    found.sort_by(|(_, a), (_, b)| way.compare(&a.key, &b.key));
+    if found.len() > usize::from(limit) {
+        found.truncate(usize::from(limit));
+        end = found.last().map(|(_, c)| c.key.clone());
+    }
+    if back {
+        found.reverse();
     }
     let ids: Vec<Uuid> = found.iter().map(|(_, c)| c.id).collect();
     let (presence, queued) = tokio::try_join!(presences(sides, &ids), of_queue(sides, &ids))?;
@@ -121,16 +132,25 @@ pub async fn listing(
             conversation,
         })
         .collect();
-    Ok(Listing { conversations, next: end.filter(|_| more), queue_partly: queued.partly })
+    Ok(Listing { conversations, next: end, queue_partly: queued.partly })
+}
+
+/// Which way a list is walked.
+#[derive(Clone, Copy)]
+struct Way {
+    sort: Sort,
+    back: bool,
+}
+
+impl Way {
+    fn compare(self, one: &Key, other: &Key) -> Ordering {
+        let order = self.sort.compare(one, other);
+        if self.back { order.reverse() } else { order }
+    }
 }
 
 /// A conversation that both sides have stands at the first of its two places, and is shown as the replica has it.
-async fn once_each(
-    sides: &Sides,
-    sort: Sort,
-    after: Option<&Key>,
-    found: &mut Vec<(Side, Conversation)>,
-) -> Result<(), Fault> {
+async fn once_each(sides: &Sides, sort: Sort, found: &mut Vec<(Side, Conversation)>) -> Result<(), Fault> {
     let mut places: BTreeMap<Uuid, Vec<(Side, Conversation)>> = BTreeMap::new();
     for one in found.drain(..) {
         places.entry(one.1.id).or_default().push(one);
@@ -149,16 +169,11 @@ async fn once_each(
     for (_, mut at) in places {
         at.sort_by(|(_, a), (_, b)| sort.compare(&a.key, &b.key));
         let first = at[0].1.key.clone();
-        // It was on an earlier page: its first place is there.
-        if after.is_some_and(|after| sort.compare(&first, after) != Ordering::Greater) {
-            continue;
-        }
         let shown = at.iter().position(|(side, _)| *side == Side::Replica).unwrap_or(0);
         let (side, mut conversation) = at.swap_remove(shown);
         conversation.key = first;
         found.push((side, conversation));
     }
-    found.sort_by(|(_, a), (_, b)| sort.compare(&a.key, &b.key));
     Ok(())
 }
 

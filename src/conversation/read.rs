@@ -90,30 +90,49 @@ fn of_row(row: &Row) -> Message {
     }
 }
 
-/// Reads messages behind a place, or from the beginning.
+/// Where messages are read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The first ones.
+    Start,
+    /// The last ones.
+    End,
+    /// Those behind a place.
+    After((String, Uuid)),
+    /// Those before a place.
+    Before((String, Uuid)),
+}
+
+/// Reads at most `limit` messages; in their order, wherever they are read from.
 pub async fn messages(
     link: &Link,
     shape: &Shape,
     conversation: Uuid,
-    after: Option<&(String, Uuid)>,
+    from: &From,
     limit: u16,
 ) -> Result<MessagePage, Fault> {
     if !shape.has_column("code_messages", "conversation_id") {
         return Ok(MessagePage::default());
     }
     let made = made(shape, Kind::Message, "m");
+    let back = matches!(from, From::End | From::Before(_));
     let mut statement = Statement::new("SELECT ");
     statement.push(&columns(shape, SHOWN)).push(" FROM public.code_messages m WHERE m.conversation_id = ");
     statement.bind(Value::Id(conversation));
-    if let Some((at, id)) = after {
-        statement.push(&format!(" AND ({made}, m.id) > (")).text_value(at.clone()).push("::text::timestamptz, ");
+    if let From::After((at, id)) | From::Before((at, id)) = from {
+        let sign = if back { "<" } else { ">" };
+        statement.push(&format!(" AND ({made}, m.id) {sign} (")).text_value(at.clone()).push("::text::timestamptz, ");
         statement.bind(Value::Id(*id)).push(")");
     }
-    statement.push(&format!(" ORDER BY {made}, m.id LIMIT ")).bind(Value::Int(i64::from(limit) + 1));
+    let way = if back { " DESC" } else { "" };
+    statement.push(&format!(" ORDER BY {made}{way}, m.id{way} LIMIT ")).bind(Value::Int(i64::from(limit) + 1));
     let client = link.session().await?;
     let mut messages: Vec<Message> = rows(&client, link, &statement).await?.iter().map(of_row).collect();
     let more = messages.len() > usize::from(limit);
     messages.truncate(usize::from(limit));
+    if back {
+        messages.reverse();
+    }
     Ok(MessagePage { messages, more })
 }
 

@@ -1,5 +1,6 @@
 //! One folder per screen, and the registry: a pane is a `mod` line and a row here.
 
+pub mod conversations;
 pub mod health;
 pub mod personality;
 pub mod queue;
@@ -11,6 +12,7 @@ pub fn registry() -> Vec<Registration> {
     vec![
         Registration::of::<health::Health>(),
         Registration::of::<queue::Queue>(),
+        Registration::of::<conversations::Conversations>(),
         Registration::of::<personality::Personality>(),
     ]
 }

@@ -38,7 +38,7 @@ async fn fixture() -> Fixture {
 async fn all(sides: &Sides, sort: Sort, limit: u16) -> Vec<Listed> {
     let (mut found, mut next) = (Vec::new(), None);
     for _ in 0..1_000 {
-        let page = domain::listing(sides, None, &Filter::default(), sort, next.as_ref(), limit).await.unwrap();
+        let page = domain::listing(sides, None, &Filter::default(), sort, next.as_ref(), false, limit).await.unwrap();
         found.extend(page.conversations);
         next = page.next;
         if next.is_none() {
@@ -71,6 +71,18 @@ async fn both_sides_are_one_list_in_which_each_stands_once_with_where_it_is() {
             assert_eq!((found.len(), ids.len()), (40, 40), "{sort:?} by {limit}");
             let keys: Vec<_> = found.iter().map(|l| &l.conversation.key).collect();
             assert!(keys.windows(2).all(|p| sort.compare(p[0], p[1]).is_lt()), "{sort:?} by {limit}");
+            let (mut backwards, mut from) = (Vec::new(), None);
+            loop {
+                let filter = Filter::default();
+                let page = domain::listing(&sides, None, &filter, sort, from.as_ref(), true, limit).await.unwrap();
+                backwards.splice(0..0, page.conversations.into_iter().map(|l| l.conversation.id));
+                from = page.next;
+                if from.is_none() {
+                    break;
+                }
+            }
+            let forwards: Vec<Uuid> = found.iter().map(|l| l.conversation.id).collect();
+            assert_eq!(backwards, forwards, "{sort:?} by {limit}");
         }
     }
     for listed in all(&sides, Sort::Recent, 10).await {

@@ -155,10 +155,12 @@ impl Writer<'_> {
     async fn markdown(&self, id: Uuid) -> Result<Option<String>, Fault> {
         let Some(conversation) = domain::conversation(self.link, self.shape, id).await? else { return Ok(None) };
         let mut messages = Vec::new();
-        let mut after = None;
+        let mut from = domain::From::Start;
         loop {
-            let page = domain::messages(self.link, self.shape, id, after.as_ref(), MESSAGES).await?;
-            after = page.messages.last().map(|m| m.place.clone());
+            let page = domain::messages(self.link, self.shape, id, &from, MESSAGES).await?;
+            if let Some(last) = page.messages.last() {
+                from = domain::From::After(last.place.clone());
+            }
             for message in page.messages {
                 // Of a very long one the page has only the beginning.
                 let whole = match message.cut {
