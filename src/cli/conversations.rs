@@ -237,7 +237,7 @@ pub async fn run(args: ConversationsArgs, invocation: &Invocation) -> Result<Exi
         }
         Action::Blocks { conversation, file, language, tag, session, side, limit, after } => {
             let (link, shape) = sides.of(side.map_or_else(|| sides.near(), Into::into))?;
-            let filter = BlockFilter { conversation, file, language, tag, session };
+            let filter = BlockFilter { id: None, conversation, file, language, tag, session };
             let (found, more) = domain::blocks(link, shape, &filter, after, limit).await?;
             let next = found.last().filter(|_| more).map(|block| block.id);
             if json {

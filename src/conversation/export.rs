@@ -1,8 +1,10 @@
 //! Conversations as files: Markdown to read, JSON that loses nothing.
 
-use super::{Kind, Shape};
-use crate::postgres::{Fault, Link};
+use super::{From, Kind, Shape, Sides};
+use crate::postgres::{Fault, Kind as FaultKind, Link, Side};
 use std::fmt::Write as _;
+use std::path::Path;
+use tokio_postgres::GenericClient;
 use uuid::Uuid;
 
 /// The name of the JSON form; it changes when a reader must change.
@@ -20,6 +22,17 @@ pub(super) fn raw_json<S: serde::Serializer>(text: &Option<String>, serializer: 
 /// One conversation as JSON text: its row, its messages' and its blocks', each with all columns as the database has them.
 /// `None` where the side does not have it.
 pub async fn json(link: &Link, shape: &Shape, id: Uuid) -> Result<Option<String>, Fault> {
+    let client = link.session().await?;
+    document(&*client, link.side(), shape, id).await
+}
+
+/// The same, within a transaction or not.
+pub(super) async fn document<C: GenericClient + Sync>(
+    client: &C,
+    side: Side,
+    shape: &Shape,
+    id: Uuid,
+) -> Result<Option<String>, Fault> {
     let of = |kind: Kind| {
         if shape.has_column(kind.table(), "conversation_id") {
             let order = shape.column(kind, "r", "created_at", "timestamptz");
@@ -36,8 +49,7 @@ pub async fn json(link: &Link, shape: &Shape, id: Uuid) -> Result<Option<String>
         of(Kind::Message),
         of(Kind::Block)
     );
-    let client = link.session().await?;
-    let row = client.query_opt(&sql, &[&id]).await.map_err(|e| Fault::from_postgres(e, link.side()))?;
+    let row = client.query_opt(&sql, &[&id]).await.map_err(|e| Fault::from_postgres(e, side))?;
     Ok(row.map(|row| {
         let (conversation, messages, blocks): (String, String, String) = (row.get(0), row.get(1), row.get(2));
         format!("{{\"conversation\": {conversation},\n   \"messages\": [{messages}],\n   \"blocks\": [{blocks}]}}")
@@ -51,6 +63,60 @@ pub fn json_begin(side: crate::postgres::Side) -> String {
 
 /// What a JSON export ends with.
 pub const JSON_END: &str = "\n]}\n";
+
+/// How many messages are read at once.
+const MESSAGES: u16 = 1_000;
+
+/// One conversation of a side as Markdown; `None` where it is not there.
+pub async fn read_markdown(link: &Link, shape: &Shape, id: Uuid) -> Result<Option<String>, Fault> {
+    let Some(conversation) = super::conversation(link, shape, id).await? else { return Ok(None) };
+    let mut messages = Vec::new();
+    let mut from = From::Start;
+    loop {
+        let page = super::messages(link, shape, id, &from, MESSAGES).await?;
+        if let Some(last) = page.messages.last() {
+            from = From::After(last.place.clone());
+        }
+        for message in page.messages {
+            // Of a very long one the page has only the beginning.
+            let whole = match message.cut {
+                Some(_) => super::message(link, shape, message.id).await?,
+                None => None,
+            };
+            messages.push(whole.unwrap_or(message));
+        }
+        if !page.more {
+            break;
+        }
+    }
+    Ok(Some(markdown(&conversation, &messages)))
+}
+
+/// Writes one conversation into a new file: JSON where its name ends so, else Markdown.
+pub async fn to_file(sides: &Sides, id: Uuid, path: &Path) -> Result<(), Fault> {
+    use std::io::Write as _;
+    let (side, _) = super::find(sides, None, id).await?;
+    let (link, shape) = sides.of(side)?;
+    let is_json = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
+    let text = if is_json {
+        json(link, shape, id).await?.map(|one| format!("{}{one}{JSON_END}", json_begin(side)))
+    } else {
+        read_markdown(link, shape, id).await?
+    };
+    let text = text.unwrap_or_default();
+    let written = std::fs::File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|e| unwritable(path, e))
+}
+
+/// Why a file cannot be written.
+pub fn unwritable(path: &Path, error: std::io::Error) -> Fault {
+    let name = path.display().to_string();
+    let fault = Fault::new(FaultKind::Local, format!("the export cannot be written: {error}")).about(name);
+    if error.kind() == std::io::ErrorKind::AlreadyExists {
+        return fault.remedy("name another file, or remove this one first");
+    }
+    fault.because(error)
+}
 
 /// A conversation, as it was read, as Markdown.
 pub fn markdown(conversation: &super::Conversation, messages: &[super::Message]) -> String {

@@ -1,6 +1,6 @@
 //! Code conversations: what Robbie remembers, listed, read, compared between the sides, searched and exported.
 //!
-//! Everything here reads. One side at a time is asked; what both sides hold is put together in [`pair`].
+//! Everything here but [`write`] reads. One side at a time is asked; what both sides hold is put together in [`pair`].
 
 pub mod embedding;
 pub mod export;
@@ -16,13 +16,16 @@ pub mod search;
 mod shape;
 pub mod similar;
 pub mod snippet;
+pub mod write;
 
 pub use filter::{Facets, Filter, facets};
 pub use head::{Conversation, conversation};
 pub use list::{Key, Page, Sort, page};
 pub use pair::{Listed, Listing, Sides, find, listing};
 pub use presence::{Differing, MessageMark, Presence, Queued, differing, digests, queued};
-pub use read::{Block, BlockFilter, From, Message, MessagePage, Pattern, blocks, message, messages, patterns};
+pub use read::{
+    Block, BlockFilter, From, Message, MessagePage, Pattern, block, blocks, message, messages, pattern, patterns,
+};
 pub use shape::Shape;
 
 use crate::postgres::statement::Statement;

@@ -173,6 +173,8 @@ pub struct Block {
 /// Which code blocks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BlockFilter {
+    /// This one.
+    pub id: Option<Uuid>,
     /// Of this conversation.
     pub conversation: Option<Uuid>,
     /// What the file's path holds.
@@ -210,6 +212,9 @@ pub async fn blocks(
         b("created_at", "timestamptz"),
         embedded(shape, Kind::Block, "b"),
     ));
+    if let Some(id) = filter.id {
+        s.push(" AND b.id = ").bind(Value::Id(id));
+    }
     if let Some(id) = filter.conversation {
         s.push(&format!(" AND {}::uuid = ", b("conversation_id", "uuid"))).bind(Value::Id(id));
     }
@@ -254,6 +259,12 @@ pub async fn blocks(
     Ok((found, more))
 }
 
+/// One code block.
+pub async fn block(link: &Link, shape: &Shape, id: Uuid) -> Result<Option<Block>, Fault> {
+    let filter = BlockFilter { id: Some(id), ..BlockFilter::default() };
+    Ok(blocks(link, shape, &filter, None, 1).await?.0.pop())
+}
+
 /// A learned pattern.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Pattern {
@@ -284,6 +295,21 @@ pub async fn patterns(
     of_type: Option<&str>,
     limit: u16,
 ) -> Result<(Vec<Pattern>, bool), Fault> {
+    patterns_of(link, shape, of_type, None, limit).await
+}
+
+/// One pattern.
+pub async fn pattern(link: &Link, shape: &Shape, id: Uuid) -> Result<Option<Pattern>, Fault> {
+    Ok(patterns_of(link, shape, None, Some(id), 1).await?.0.pop())
+}
+
+async fn patterns_of(
+    link: &Link,
+    shape: &Shape,
+    of_type: Option<&str>,
+    id: Option<Uuid>,
+    limit: u16,
+) -> Result<(Vec<Pattern>, bool), Fault> {
     if !shape.has(Kind::Pattern) {
         return Ok((Vec::new(), false));
     }
@@ -302,6 +328,9 @@ pub async fn patterns(
     ));
     if let Some(of_type) = of_type {
         s.push(&format!(" AND {}::text = ", p("pattern_type", "text"))).text_value(of_type);
+    }
+    if let Some(id) = id {
+        s.push(" AND p.id = ").bind(Value::Id(id));
     }
     s.push(&format!(
         " ORDER BY coalesce({}::bigint, 0) DESC, {} DESC NULLS LAST, p.id LIMIT ",

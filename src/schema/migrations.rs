@@ -58,6 +58,7 @@ const SMART_ROBBIE: &[Migration] = &[
     Migration::repeatable("32-lists.sql", include_str!("../../migrations/smart-robbie/32-lists.sql")),
     Migration::once("33-personality.sql", include_str!("../../migrations/smart-robbie/33-personality.sql")),
     Migration::once("34-search.sql", include_str!("../../migrations/smart-robbie/34-search.sql")),
+    Migration::once("34-trash.sql", include_str!("../../migrations/smart-robbie/34-trash.sql")),
 ];
 
 const UNIFIED: &[Migration] = &[
@@ -121,6 +122,7 @@ const UNIFIED: &[Migration] = &[
     Migration::repeatable("31-frozen.sql", include_str!("../../migrations/unified/31-frozen.sql")),
     Migration::once("33-personality.sql", include_str!("../../migrations/unified/33-personality.sql")),
     Migration::once("34-search.sql", include_str!("../../migrations/unified/34-search.sql")),
+    Migration::once("34-trash.sql", include_str!("../../migrations/unified/34-trash.sql")),
     Migration::once("35-stamps.sql", include_str!("../../migrations/unified/35-stamps.sql")),
 ];
 

@@ -39,6 +39,7 @@ mod lock;
 mod look;
 mod lossy;
 mod lost;
+pub mod memory;
 pub mod mood;
 mod pace;
 mod place;

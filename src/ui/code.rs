@@ -115,7 +115,8 @@ impl<'a> Lexer<'a> {
             return self.take(rest[..end].trim_end_matches('.').len(), Role::CodeNumber);
         }
         if matches!(c, '$' | '@') && rest[1..].starts_with(|n: char| is_word(n) || n == '{') {
-            let end = rest[1..].find(|n: char| !(is_word(n) || matches!(n, '{' | '}' | '-'))).map_or(rest.len(), |i| i + 1);
+            let end =
+                rest[1..].find(|n: char| !(is_word(n) || matches!(n, '{' | '}' | '-'))).map_or(rest.len(), |i| i + 1);
             return self.take(end, if c == '@' { Role::CodeName } else { Role::CodeType });
         }
         if is_word(c) {
@@ -201,7 +202,9 @@ impl<'a> Lexer<'a> {
         match c {
             '<' => {
                 *tag = true;
-                let end = rest[1..].find(|c: char| !(is_word(c) || matches!(c, '/' | '!' | '-'))).map_or(rest.len(), |i| i + 1);
+                let end = rest[1..]
+                    .find(|c: char| !(is_word(c) || matches!(c, '/' | '!' | '-')))
+                    .map_or(rest.len(), |i| i + 1);
                 self.take(end, Role::CodeKeyword);
             }
             '>' | '/' if *tag => {

@@ -4,7 +4,7 @@ use super::wanted::Which;
 use super::{is_all, output, wrong};
 use crate::cli::Exit;
 use crate::conversation::{self as domain, Sides, Sort, export};
-use crate::postgres::{Fault, Kind, Link};
+use crate::postgres::{Fault, Link};
 use clap::{Args, ValueEnum};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -41,9 +41,6 @@ pub enum Format {
 
 /// How many conversations are listed at once.
 const PAGE: u16 = 200;
-/// How many messages are read at once.
-const MESSAGES: u16 = 1_000;
-
 /// Where it is written to.
 enum Sink {
     Stdout,
@@ -53,7 +50,7 @@ enum Sink {
 impl Sink {
     fn open(path: Option<&Path>) -> Result<Self, Fault> {
         let Some(path) = path else { return Ok(Self::Stdout) };
-        let file = std::fs::File::create_new(path).map_err(|e| unwritable(path, e))?;
+        let file = std::fs::File::create_new(path).map_err(|e| export::unwritable(path, e))?;
         Ok(Self::File(path.to_owned(), file))
     }
     fn write(&mut self, text: &str) -> Result<(), Fault> {
@@ -63,18 +60,9 @@ impl Sink {
                 output::raw(output::printable(text).as_bytes())
             }
             Self::Stdout => output::raw(text.as_bytes()),
-            Self::File(path, file) => file.write_all(text.as_bytes()).map_err(|e| unwritable(path, e)),
+            Self::File(path, file) => file.write_all(text.as_bytes()).map_err(|e| export::unwritable(path, e)),
         }
     }
-}
-
-fn unwritable(path: &Path, error: std::io::Error) -> Fault {
-    let name = path.display().to_string();
-    let fault = Fault::new(Kind::Local, format!("the export cannot be written: {error}")).about(name);
-    if error.kind() == std::io::ErrorKind::AlreadyExists {
-        return fault.remedy("name another file, or remove this one first");
-    }
-    fault.because(error)
 }
 
 /// Runs the command.
@@ -141,7 +129,7 @@ impl Writer<'_> {
     async fn write(&mut self, id: Uuid, sink: &mut Sink) -> Result<bool, Fault> {
         let text = match self.format {
             Format::Json => export::json(self.link, self.shape, id).await?,
-            Format::Markdown => self.markdown(id).await?,
+            Format::Markdown => export::read_markdown(self.link, self.shape, id).await?,
         };
         let Some(text) = text else { return Ok(false) };
         if self.written > 0 {
@@ -150,29 +138,5 @@ impl Writer<'_> {
         sink.write(&text)?;
         self.written += 1;
         Ok(true)
-    }
-
-    async fn markdown(&self, id: Uuid) -> Result<Option<String>, Fault> {
-        let Some(conversation) = domain::conversation(self.link, self.shape, id).await? else { return Ok(None) };
-        let mut messages = Vec::new();
-        let mut from = domain::From::Start;
-        loop {
-            let page = domain::messages(self.link, self.shape, id, &from, MESSAGES).await?;
-            if let Some(last) = page.messages.last() {
-                from = domain::From::After(last.place.clone());
-            }
-            for message in page.messages {
-                // Of a very long one the page has only the beginning.
-                let whole = match message.cut {
-                    Some(_) => domain::message(self.link, self.shape, message.id).await?,
-                    None => None,
-                };
-                messages.push(whole.unwrap_or(message));
-            }
-            if !page.more {
-                break;
-            }
-        }
-        Ok(Some(export::markdown(&conversation, &messages)))
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 impl Conversations {
     pub(super) fn told(&mut self, message: Message) -> Step<Self> {
         match message.sides {
-            Ok(sides) => self.sides = Some(sides),
+            Ok(sides) => self.sides = sides,
             Err(fault) => {
                 self.list.waiting = false;
                 self.list.fault = Some(words(&fault));
@@ -67,7 +67,10 @@ impl Conversations {
                 match page {
                     Err(new) => *fault = Some(words(&new)),
                     Ok(page) => {
-                        let new = page.messages.iter().map(|m| items::message(m, about.differing.messages.get(&m.id).copied()));
+                        let new = page
+                            .messages
+                            .iter()
+                            .map(|m| items::message(m, about.differing.messages.get(&m.id).copied()));
                         let (new, size) = (new.collect(), view::document_size(self.size));
                         match from {
                             From::After(_) => document.grow(true, new, page.more),
@@ -83,7 +86,8 @@ impl Conversations {
                 self.read_on()
             }
             Told::Blocks { after, found } => {
-                if let Some(Shown::Blocks { pages, rows, more, at, fault, .. }) = self.levels.last_mut().map(|l| &mut l.shown)
+                if let Some(Shown::Blocks { pages, rows, more, at, fault, .. }) =
+                    self.levels.last_mut().map(|l| &mut l.shown)
                     && pages.last() == Some(&after)
                 {
                     match found {
@@ -98,7 +102,9 @@ impl Conversations {
                 Vec::new()
             }
             Told::Patterns(found) => {
-                if let Some(Shown::Patterns { of_type, types, rows, more, at, fault }) = self.levels.last_mut().map(|l| &mut l.shown) {
+                if let Some(Shown::Patterns { of_type, types, rows, more, at, fault }) =
+                    self.levels.last_mut().map(|l| &mut l.shown)
+                {
                     match found {
                         Ok((found, goes_on)) => {
                             if of_type.is_none() {
@@ -153,7 +159,8 @@ impl Conversations {
 
     fn opened(&mut self, id: Uuid, opened: Result<Box<Opened>, Fault>) -> Step<Self> {
         let size = view::document_size(self.size);
-        let Some(Shown::Reading { id: shown, about, document, loading, fault }) = self.levels.last_mut().map(|l| &mut l.shown)
+        let Some(Shown::Reading { id: shown, about, document, loading, fault }) =
+            self.levels.last_mut().map(|l| &mut l.shown)
         else {
             return Vec::new();
         };
@@ -171,7 +178,8 @@ impl Conversations {
                     document.go_to(at);
                 }
                 *fault = None;
-                *about = Some(Box::new(About { listed: opened.listed, side: opened.side, differing: opened.differing }));
+                *about =
+                    Some(Box::new(About { listed: opened.listed, side: opened.side, differing: opened.differing }));
             }
         }
         self.read_on()
@@ -179,7 +187,8 @@ impl Conversations {
 
     /// Reads the messages before one gets to the end of those held.
     pub(super) fn read_on(&mut self) -> Step<Self> {
-        let Some(Shown::Reading { id, about: Some(about), document, loading, .. }) = self.levels.last_mut().map(|l| &mut l.shown)
+        let Some(Shown::Reading { id, about: Some(about), document, loading, .. }) =
+            self.levels.last_mut().map(|l| &mut l.shown)
         else {
             return Vec::new();
         };

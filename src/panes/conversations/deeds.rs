@@ -102,13 +102,18 @@ impl Conversations {
         let title = self.title_of(id).unwrap_or_else(|| "(no title)".to_owned());
         let listed = self.list.rows().find(|l| l.conversation.id == id);
         let holds = listed.map_or_else(String::new, |l| {
-            format!("{} messages and {} code blocks go with it.", l.conversation.message_count.unwrap_or(0), l.conversation.blocks)
+            format!(
+                "{} messages and {} code blocks go with it.",
+                l.conversation.message_count.unwrap_or(0),
+                l.conversation.blocks
+            )
         });
         vec![Effect::Ask(Question {
             question: format!("Delete “{title}”?"),
             details: vec![
                 holds,
-                "On the master first, and the replicas follow; while it is away on the replica, and queued for it.".to_owned(),
+                "On the master first, and the replicas follow; while it is away on the replica, and queued for it."
+                    .to_owned(),
                 "It is archived with all it holds: z takes it back.".to_owned(),
             ],
             confirm: "Delete".to_owned(),
@@ -122,13 +127,20 @@ impl Conversations {
         let (question, deed) = match self.done.last() {
             Some(Done::Renamed { id, from, to, .. }) => {
                 let title = from.clone().unwrap_or_default();
-                (format!("Give it its old title “{title}” again?"), Deed::Rename { id: *id, title, from: Some(to.clone()) })
+                (
+                    format!("Give it its old title “{title}” again?"),
+                    Deed::Rename { id: *id, title, from: Some(to.clone()) },
+                )
             }
             Some(Done::Deleted { archive, title, how }) => {
                 let deed = Deed::Restore { archive: *archive, side: how.side(), title: title.clone() };
                 (format!("Bring “{title}” back?"), deed)
             }
-            _ => return hint("Nothing was renamed or deleted in this session; robbie conversations archived lists what was deleted"),
+            _ => {
+                return hint(
+                    "Nothing was renamed or deleted in this session; robbie conversations archived lists what was deleted",
+                );
+            }
         };
         vec![Effect::Ask(Question {
             question,
@@ -171,7 +183,8 @@ impl Conversations {
         };
         match &done {
             Done::Deleted { .. } => self.levels.clear(),
-            Done::Renamed { .. } if matches!(self.done.last(), Some(Done::Renamed { from, to, .. })
+            Done::Renamed { .. }
+                if matches!(self.done.last(), Some(Done::Renamed { from, to, .. })
                 if matches!(&done, Done::Renamed { from: f, to: t, .. } if f.as_ref() == Some(to) && from.as_ref() == Some(t))) =>
             {
                 self.done.pop();

@@ -74,9 +74,6 @@ impl Document {
     pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
-    pub(super) fn items(&self) -> impl Iterator<Item = &Item> {
-        self.items.iter()
-    }
     pub(super) fn current(&self) -> Option<&Item> {
         self.items.get(self.at.0)
     }
@@ -286,9 +283,8 @@ impl Document {
             let Some(page) = self.laid.get(&item.id) else { break };
             let head = std::iter::once((item.head.clone(), self.at == (index, None)));
             let code = self.at.1.filter(|_| self.at.0 == index).and_then(|n| page.codes.get(n));
-            let body = page.lines.iter().enumerate().map(|(n, line)| {
-                (line.clone(), code.is_some_and(|c| c.lines.start == n))
-            });
+            let body =
+                page.lines.iter().enumerate().map(|(n, line)| (line.clone(), code.is_some_and(|c| c.lines.start == n)));
             let all = head.chain(body).chain(std::iter::once((Line::new(), false)));
             out.extend(all.skip(skip).take(self.height - out.len()));
             skip = 0;

@@ -55,7 +55,10 @@ pub(super) fn block(b: &Block) -> Item {
 pub(super) fn pattern(p: &Pattern) -> Item {
     let head = vec![
         (flat(&p.name), Role::Strong),
-        (format!("  {} · {} times · last {}", flat(&p.pattern_type), p.frequency, minute(p.last_used.as_deref())), Role::Muted),
+        (
+            format!("  {} · {} times · last {}", flat(&p.pattern_type), p.frequency, minute(p.last_used.as_deref())),
+            Role::Muted,
+        ),
     ];
     let explanation = p.explanation.as_deref().unwrap_or("No explanation was learned.");
     // Longer than any fence in the example.

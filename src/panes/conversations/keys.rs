@@ -40,7 +40,8 @@ impl Conversations {
                 self.push_blocks(String::new(), BlockFilter { conversation, ..BlockFilter::default() })
             }
             Action::Patterns => {
-                let shown = Shown::Patterns { of_type: None, types: Vec::new(), rows: None, more: false, at: 0, fault: None };
+                let shown =
+                    Shown::Patterns { of_type: None, types: Vec::new(), rows: None, more: false, at: 0, fault: None };
                 self.push(Level::new(shown), Ask::Patterns { of_type: None })
             }
             Action::Conversation => match self.conversation() {
@@ -51,7 +52,9 @@ impl Conversations {
                 None => hint("It belongs to no conversation"),
             },
             Action::OtherSide => self.other_side(),
-            Action::NextMessage | Action::PreviousMessage => self.in_document(|d| d.step(action == Action::NextMessage)),
+            Action::NextMessage | Action::PreviousMessage => {
+                self.in_document(|d| d.step(action == Action::NextMessage))
+            }
             Action::NextCode | Action::PreviousCode => {
                 let mut found = true;
                 let step = self.in_document(|d| found = d.step_code(action == Action::NextCode));
@@ -88,7 +91,9 @@ impl Conversations {
     }
 
     pub(super) fn in_document(&mut self, f: impl FnOnce(&mut Document)) -> Step<Self> {
-        if let Some(Shown::Reading { document, .. } | Shown::Text { document, .. }) = self.levels.last_mut().map(|l| &mut l.shown) {
+        if let Some(Shown::Reading { document, .. } | Shown::Text { document, .. }) =
+            self.levels.last_mut().map(|l| &mut l.shown)
+        {
             f(document);
         }
         self.read_on()
@@ -132,7 +137,8 @@ impl Conversations {
     }
 
     fn other_side(&mut self) -> Step<Self> {
-        let Some(Shown::Reading { id, about: Some(about), document, loading, .. }) = self.levels.last_mut().map(|l| &mut l.shown)
+        let Some(Shown::Reading { id, about: Some(about), document, loading, .. }) =
+            self.levels.last_mut().map(|l| &mut l.shown)
         else {
             return Vec::new();
         };
@@ -154,7 +160,9 @@ impl Conversations {
                 Ask::Blocks { filter: filter.clone(), after: pages.last().copied().flatten() }
             }
             Some(Shown::Patterns { of_type, .. }) => Ask::Patterns { of_type: of_type.clone() },
-            Some(Shown::Results { query: Asked::Text(text, mode), .. }) => Ask::Search { text: text.clone(), mode: *mode },
+            Some(Shown::Results { query: Asked::Text(text, mode), .. }) => {
+                Ask::Search { text: text.clone(), mode: *mode }
+            }
             Some(Shown::Results { query: Asked::Like(kind, id), .. }) => Ask::Like { kind: *kind, id: *id },
         };
         vec![self.run(ask)]
@@ -166,7 +174,9 @@ impl Conversations {
         }
         match self.thing() {
             None => Vec::new(),
-            Some((Kind::Conversation, id)) => self.read(id, self.list.narrow.side.filter(|_| self.levels.is_empty()), None),
+            Some((Kind::Conversation, id)) => {
+                self.read(id, self.list.narrow.side.filter(|_| self.levels.is_empty()), None)
+            }
             Some((Kind::Message, id)) => match self.shown() {
                 Some(Shown::Reading { .. } | Shown::Text { .. }) => Vec::new(),
                 _ => self.conversation().map_or_else(Vec::new, |conversation| self.read(conversation, None, Some(id))),
@@ -315,10 +325,15 @@ impl Conversations {
             Some(Shown::Reading { document, .. } | Shown::Text { document, .. }) => {
                 document.current().map(|item| item.text().to_owned())
             }
-            Some(Shown::Blocks { .. } | Shown::Patterns { .. }) => {
-                self.preview.shown.as_ref().and_then(|(_, d)| d.code().or(d.current().map(super::document::Item::text))).map(ToOwned::to_owned)
+            Some(Shown::Blocks { .. } | Shown::Patterns { .. }) => self
+                .preview
+                .shown
+                .as_ref()
+                .and_then(|(_, d)| d.code().or(d.current().map(super::document::Item::text)))
+                .map(ToOwned::to_owned),
+            Some(Shown::Results { results: Some(Ok(found)), at, .. }) => {
+                found.results.get(*at).map(|r| r.snippet.text.clone())
             }
-            Some(Shown::Results { results: Some(Ok(found)), at, .. }) => found.results.get(*at).map(|r| r.snippet.text.clone()),
             Some(Shown::Results { .. }) => None,
         };
         text.map_or_else(|| hint("There is nothing to copy"), |text| vec![Effect::Copy(text)])

@@ -26,9 +26,24 @@ pub(super) enum Shown {
     /// One message, block or pattern alone.
     Text { kind: Kind, id: Uuid, conversation: Option<Uuid>, document: Document },
     /// A page of blocks; `pages` are the places before which each page began.
-    Blocks { typed: String, filter: BlockFilter, pages: Vec<Option<Uuid>>, rows: Option<Vec<Block>>, more: bool, at: usize, fault: Option<String> },
+    Blocks {
+        typed: String,
+        filter: BlockFilter,
+        pages: Vec<Option<Uuid>>,
+        rows: Option<Vec<Block>>,
+        more: bool,
+        at: usize,
+        fault: Option<String>,
+    },
     /// Patterns.
-    Patterns { of_type: Option<String>, types: Vec<String>, rows: Option<Vec<Pattern>>, more: bool, at: usize, fault: Option<String> },
+    Patterns {
+        of_type: Option<String>,
+        types: Vec<String>,
+        rows: Option<Vec<Pattern>>,
+        more: bool,
+        at: usize,
+        fault: Option<String>,
+    },
     /// What a search found.
     Results { query: Asked, results: Option<Result<Box<Results>, String>>, at: usize },
 }
@@ -89,14 +104,21 @@ impl Level {
             Shown::Text { conversation: None, .. } => Answer::new(Role::Muted, "It belongs to no conversation."),
             Shown::Text { .. } => Answer::new(Role::Muted, "It stands in a conversation: v opens it."),
             Shown::Blocks { rows: None, .. } => Answer::new(Role::Muted, "Reading the code blocks."),
-            Shown::Blocks { rows: Some(rows), .. } if rows.is_empty() => Answer::new(Role::Muted, "There is no such code block."),
+            Shown::Blocks { rows: Some(rows), .. } if rows.is_empty() => {
+                Answer::new(Role::Muted, "There is no such code block.")
+            }
             Shown::Blocks { rows: Some(rows), more, pages, .. } => {
                 let before = (pages.len() - 1) * usize::from(super::work::BLOCKS);
                 let more = if *more { ", and there are more" } else { "" };
-                Answer::new(Role::Text, format!("Code blocks {} to {}, the newest first{more}.", before + 1, before + rows.len()))
+                Answer::new(
+                    Role::Text,
+                    format!("Code blocks {} to {}, the newest first{more}.", before + 1, before + rows.len()),
+                )
             }
             Shown::Patterns { rows: None, .. } => Answer::new(Role::Muted, "Reading the patterns."),
-            Shown::Patterns { rows: Some(rows), .. } if rows.is_empty() => Answer::new(Role::Muted, "No pattern was learned yet."),
+            Shown::Patterns { rows: Some(rows), .. } if rows.is_empty() => {
+                Answer::new(Role::Muted, "No pattern was learned yet.")
+            }
             Shown::Patterns { rows: Some(rows), more, .. } => {
                 let more = if *more { "; there are more, f chooses a type" } else { "" };
                 let n = plural(rows.len() as u64, "pattern was", "patterns were");
@@ -109,7 +131,11 @@ impl Level {
                     Asked::Like(kind, _) => format!("like this {}", kind.name()),
                 };
                 let n = found.results.len();
-                let mut text = if n == 0 { format!("Nothing was found {how}") } else { format!("{} {how}", plural(n as u64, "result", "results")) };
+                let mut text = if n == 0 {
+                    format!("Nothing was found {how}")
+                } else {
+                    format!("{} {how}", plural(n as u64, "result", "results"))
+                };
                 for note in &found.notes {
                     text.push_str("; ");
                     text.push_str(note);
@@ -138,7 +164,10 @@ impl About {
             text.push_str(&format!(": {}", plural(n, "message differs", "messages differ")));
         }
         if self.listed.queued > 0 {
-            text.push_str(&format!("; {} in the queue", plural(self.listed.queued.unsigned_abs(), "entry waits", "entries wait")));
+            text.push_str(&format!(
+                "; {} in the queue",
+                plural(self.listed.queued.unsigned_abs(), "entry waits", "entries wait")
+            ));
         }
         let role = if presence == Presence::Equal && self.listed.queued == 0 { Role::Ok } else { Role::Warn };
         Answer::new(role, format!("{text}."))

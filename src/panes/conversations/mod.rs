@@ -54,8 +54,6 @@ pub struct Conversations {
     shown: bool,
     /// What can be taken back, the last one last.
     done: Vec<deeds::Done>,
-    /// A read that somebody waits for.
-    waiting: bool,
     now: Option<Now>,
 }
 
@@ -266,7 +264,9 @@ impl Pane for Conversations {
         match self.levels.last().map(|level| &level.shown) {
             None if self.list.choosing.is_some() => vec![A::Everything, A::Search],
             None => vec![A::Search, A::Facets, A::Sort, A::Blocks, A::Patterns, A::Rename, A::Delete],
-            Some(Shown::Reading { .. }) => vec![A::NextMessage, A::NextCode, A::Copy, A::CopyCode, A::Similar, A::OtherSide, A::Export],
+            Some(Shown::Reading { .. }) => {
+                vec![A::NextMessage, A::NextCode, A::Copy, A::CopyCode, A::Similar, A::OtherSide, A::Export]
+            }
             Some(Shown::Text { .. }) => vec![A::Conversation, A::Copy, A::Similar],
             Some(Shown::Blocks { .. }) => vec![A::Search, A::Conversation, A::Copy, A::Similar],
             Some(Shown::Patterns { .. }) => vec![A::Facets, A::Copy, A::Similar],

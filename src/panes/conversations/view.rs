@@ -49,7 +49,7 @@ pub(super) fn has_preview(size: Size) -> bool {
 fn places(area: Rect, choosing: bool) -> (Rect, Rect, Rect) {
     let facets = if choosing || area.width >= FACETS { FACETS_WIDTH.min(area.width) } else { 0 };
     let rest = area.width - facets;
-    let preview = if has_preview(area.as_size()) { (rest - 2) * 11 / 20 } else { 0 };
+    let preview = if has_preview(area.as_size()) { (rest - 2) / 2 } else { 0 };
     let list = rest.saturating_sub(preview);
     (
         Rect { width: facets, ..area },
@@ -93,7 +93,14 @@ pub(super) fn draw(pane: &Conversations, scene: &mut Scene<'_>, area: Rect, view
 }
 
 /// Draws what of a document is on the screen.
-fn document(scene: &mut Scene<'_>, area: Rect, zone: &'static str, document: &Document, marker: &Marker, focused: bool) {
+fn document(
+    scene: &mut Scene<'_>,
+    area: Rect,
+    zone: &'static str,
+    document: &Document,
+    marker: &Marker,
+    focused: bool,
+) {
     scene.zone(area, zone, 0);
     for (i, (line, here)) in document.screen().into_iter().enumerate().take(usize::from(area.height)) {
         let y = area.y + i as u16;

@@ -3,8 +3,8 @@
 use super::document::{Body, Item};
 use crate::conversation::search::{self, Mode, Results};
 use crate::conversation::{
-    self as domain, Block, BlockFilter, Differing, Facets, Filter, From, Key, Kind, Listed, Listing, MessagePage, Pattern, Sides,
-    Sort,
+    self as domain, Block, BlockFilter, Differing, Facets, Filter, From, Key, Kind, Listed, Listing, MessagePage,
+    Pattern, Sides, Sort,
 };
 use crate::postgres::{Fault, Side};
 use crate::ui::Services;
@@ -31,28 +31,65 @@ pub struct Command {
 #[derive(Clone, Debug)]
 pub(super) enum Ask {
     /// A page of the list.
-    List { question: u64, side: Option<Side>, filter: Filter, sort: Sort, from: Option<Key>, back: bool, grow: bool },
+    List {
+        question: u64,
+        side: Option<Side>,
+        filter: Filter,
+        sort: Sort,
+        from: Option<Key>,
+        back: bool,
+        grow: bool,
+    },
     /// What there is to choose from.
-    Facets { question: u64, side: Option<Side>, filter: Filter },
+    Facets {
+        question: u64,
+        side: Option<Side>,
+        filter: Filter,
+    },
     /// A conversation's first messages, for the preview.
-    Preview { id: Uuid, side: Option<Side> },
+    Preview {
+        id: Uuid,
+        side: Option<Side>,
+    },
     /// A conversation to read, from its beginning or around a message.
-    Open { id: Uuid, side: Option<Side>, at: Option<Uuid> },
+    Open {
+        id: Uuid,
+        side: Option<Side>,
+        at: Option<Uuid>,
+    },
     /// More of its messages.
-    More { id: Uuid, side: Side, from: From },
-    Blocks { filter: BlockFilter, after: Option<Uuid> },
-    Patterns { of_type: Option<String> },
-    Search { text: String, mode: Mode },
-    Like { kind: Kind, id: Uuid },
+    More {
+        id: Uuid,
+        side: Side,
+        from: From,
+    },
+    Blocks {
+        filter: BlockFilter,
+        after: Option<Uuid>,
+    },
+    Patterns {
+        of_type: Option<String>,
+    },
+    Search {
+        text: String,
+        mode: Mode,
+    },
+    Like {
+        kind: Kind,
+        id: Uuid,
+    },
     /// One message, block or pattern, with all of its text.
-    Whole { kind: Kind, id: Uuid },
+    Whole {
+        kind: Kind,
+        id: Uuid,
+    },
     /// A deed, which is written.
     Do(super::deeds::Deed),
 }
 
-/// An answer, and the sides as they are now.
+/// An answer, and the sides as they were read for it; nothing where they must be read anew.
 pub struct Message {
-    pub(super) sides: Result<Arc<Sides>, Fault>,
+    pub(super) sides: Result<Option<Arc<Sides>>, Fault>,
     pub(super) told: Told,
 }
 
@@ -70,12 +107,35 @@ pub(super) struct Opened {
 
 /// What is answered.
 pub(super) enum Told {
-    Listed { question: u64, from: Option<Key>, back: bool, grow: bool, page: Result<Listing, Fault> },
-    Facets { question: u64, facets: Result<Facets, Fault> },
-    Previewed { id: Uuid, opened: Result<Box<Opened>, Fault> },
-    Opened { id: Uuid, opened: Result<Box<Opened>, Fault> },
-    More { id: Uuid, side: Side, from: From, page: Result<MessagePage, Fault> },
-    Blocks { after: Option<Uuid>, found: Result<(Vec<Block>, bool), Fault> },
+    Listed {
+        question: u64,
+        from: Option<Key>,
+        back: bool,
+        grow: bool,
+        page: Result<Listing, Fault>,
+    },
+    Facets {
+        question: u64,
+        facets: Result<Facets, Fault>,
+    },
+    Previewed {
+        id: Uuid,
+        opened: Result<Box<Opened>, Fault>,
+    },
+    Opened {
+        id: Uuid,
+        opened: Result<Box<Opened>, Fault>,
+    },
+    More {
+        id: Uuid,
+        side: Side,
+        from: From,
+        page: Result<MessagePage, Fault>,
+    },
+    Blocks {
+        after: Option<Uuid>,
+        found: Result<(Vec<Block>, bool), Fault>,
+    },
     Patterns(Result<(Vec<Pattern>, bool), Fault>),
     Found(Result<Results, Fault>),
     Whole(Result<Option<Item>, Fault>),
@@ -89,9 +149,7 @@ pub(super) async fn perform(command: Command, services: &Services) -> Message {
     let pair = services.pair();
     if let Ask::Do(deed) = command.ask {
         let done = super::deeds::perform(deed, &pair, command.sides.as_deref()).await;
-        // Whatever was done, the sides are read anew.
-        let sides = Sides::read(&pair).await.map(Arc::new);
-        return Message { sides, told: Told::Done(done) };
+        return Message { sides: Ok(None), told: Told::Done(done) };
     }
     let sides = match command.sides {
         Some(sides) => sides,
@@ -101,7 +159,7 @@ pub(super) async fn perform(command: Command, services: &Services) -> Message {
         },
     };
     let told = ask(&sides, command.ask).await;
-    Message { sides: Ok(sides), told }
+    Message { sides: Ok(Some(sides)), told }
 }
 
 async fn ask(sides: &Sides, ask: Ask) -> Told {
@@ -118,7 +176,9 @@ async fn ask(sides: &Sides, ask: Ask) -> Told {
             Told::Facets { question, facets }
         }
         Ask::Preview { id, side } => Told::Previewed { id, opened: open(sides, id, side, None, 6).await.map(Box::new) },
-        Ask::Open { id, side, at } => Told::Opened { id, opened: open(sides, id, side, at, MESSAGES).await.map(Box::new) },
+        Ask::Open { id, side, at } => {
+            Told::Opened { id, opened: open(sides, id, side, at, MESSAGES).await.map(Box::new) }
+        }
         Ask::More { id, side, from } => {
             let page = match sides.of(side) {
                 Ok((link, shape)) => domain::messages(link, shape, id, &from, MESSAGES).await,

@@ -11,7 +11,10 @@ fn parts(language: &str, code: &str, role: Role) -> Vec<String> {
 
 #[test]
 fn comments_texts_numbers_and_words_of_each_language() {
-    use Role::{CodeComment as Comment, CodeKeyword as Keyword, CodeName as Name, CodeNumber as Number, CodeString as Text, CodeType as Type};
+    use Role::{
+        CodeComment as Comment, CodeKeyword as Keyword, CodeName as Name, CodeNumber as Number, CodeString as Text,
+        CodeType as Type,
+    };
     let cases: &[(&str, &str, Role, &[&str])] = &[
         ("rust", "fn f<'a>(x: &'a str) { g('x', '\\n', 1_000u64) } // end", Comment, &["// end"]),
         ("rust", "fn f<'a>(x: &'a str) { g('x', '\\n', 1_000u64) }", Type, &["'a", "'a", "str"]),
@@ -19,7 +22,12 @@ fn comments_texts_numbers_and_words_of_each_language() {
         ("rust", "let s = r#\"a\"#; println!(\"x\")", Name, &["println"]),
         ("ts", "const a: string = `x ${1}`; // no", Keyword, &["const"]),
         ("javascript", "const a = `two\nlines`", Text, &["`two", "lines`"]),
-        ("python", "def f(x): # why\n    \"\"\"doc\n    more\"\"\"\n    return 3.14", Text, &["\"\"\"doc", "    more\"\"\""]),
+        (
+            "python",
+            "def f(x): # why\n    \"\"\"doc\n    more\"\"\"\n    return 3.14",
+            Text,
+            &["\"\"\"doc", "    more\"\"\""],
+        ),
         ("python", "def f(x): # why", Comment, &["# why"]),
         ("python", "x = 3.14 + 0x1f", Number, &["3.14", "0x1f"]),
         ("sql", "SELECT id FROM t WHERE a = 'it''s' -- done", Keyword, &["SELECT", "FROM", "WHERE"]),

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 const COLUMNS: [Column; 7] = [
     Column::text("", 1),
-    Column::text("title", 22).grows(1),
+    Column::text("title", 32).grows(1),
     Column::text("user", 8).leaves(2),
     Column::text("context", 8).leaves(3),
     Column::text("code", 12).leaves(4),
@@ -57,7 +57,10 @@ fn row(listed: &Listed) -> Row {
         Cell::new(c.context.clone().unwrap_or_else(|| "–".to_owned()), Role::Muted),
         Cell::new(code, Role::Muted),
         Cell::plain(count_or_dot(c.message_count.unwrap_or(0).unsigned_abs())),
-        Cell::new(c.age_s.map_or_else(|| "–".to_owned(), |s| age(Duration::from_secs(s.max(0).unsigned_abs()))), Role::Muted),
+        Cell::new(
+            c.age_s.map_or_else(|| "–".to_owned(), |s| age(Duration::from_secs(s.max(0).unsigned_abs()))),
+            Role::Muted,
+        ),
     ])
 }
 
@@ -82,9 +85,15 @@ fn rows(pane: &Conversations, scene: &mut Scene<'_>, area: Rect, view: &mut View
             (Some(fault), _) => vec!["The conversations cannot be read.".to_owned(), fault.clone()],
             (None, false) => vec!["Reading…".to_owned()],
             (None, true) if list.narrow.words().is_empty() => {
-                vec!["Robbie remembers no conversation yet.".to_owned(), "What the code assistant writes into code_conversations shows here.".to_owned()]
+                vec![
+                    "Robbie remembers no conversation yet.".to_owned(),
+                    "What the code assistant writes into code_conversations shows here.".to_owned(),
+                ]
             }
-            (None, true) => vec!["No conversation is so.".to_owned(), "x lists everything again, f chooses something else.".to_owned()],
+            (None, true) => vec![
+                "No conversation is so.".to_owned(),
+                "x lists everything again, f chooses something else.".to_owned(),
+            ],
         };
         return nothing(scene, area, &words);
     }
@@ -112,11 +121,16 @@ fn facets(pane: &Conversations, scene: &mut Scene<'_>, area: Rect, view: &mut Vi
     let height = usize::from(area.height);
     view.facets = scroll(view.facets, pane.list.choosing, choices.len(), height);
     for (i, choice) in choices.iter().enumerate().skip(view.facets).take(height) {
-        let place = Rect { y: area.y + (i - view.facets) as u16, height: 1, width: area.width.saturating_sub(2), ..area };
+        let place =
+            Rect { y: area.y + (i - view.facets) as u16, height: 1, width: area.width.saturating_sub(2), ..area };
         let (words, number) = choice.words();
         let words = text::safe(&words).into_owned();
         if matches!(choice, Choice::Head(_)) {
-            prose::line(scene, Rect { x: place.x + 1, width: place.width.saturating_sub(1), ..place }, &[(&words, Role::Column)]);
+            prose::line(
+                scene,
+                Rect { x: place.x + 1, width: place.width.saturating_sub(1), ..place },
+                &[(&words, Role::Column)],
+            );
             continue;
         }
         let chosen = choice.is_chosen(&pane.list.narrow);
@@ -158,7 +172,9 @@ fn look(pane: &Conversations, scene: &mut Scene<'_>, area: Rect) {
     let text = Rect { x: area.x, y: area.y + 3, height: area.height.saturating_sub(3), ..area };
     match (&pane.preview.shown, &pane.preview.fault) {
         // The last one stays, dimmed by its own title, until the new one is there: no flicker.
-        (Some((id, shown)), _) if *id == c.id => document(scene, text, zones::PREVIEW, shown, &Marker::default(), false),
+        (Some((id, shown)), _) if *id == c.id => {
+            document(scene, text, zones::PREVIEW, shown, &Marker::default(), false)
+        }
         (_, Some(fault)) => nothing(scene, text, std::slice::from_ref(fault)),
         (Some((_, shown)), None) => {
             document(scene, text, zones::PREVIEW, shown, &Marker::default(), false);
