@@ -14,6 +14,8 @@ use uuid::Uuid;
 const EXACT: f64 = 20_000.0;
 /// What part of the true neighbours an index should find.
 pub const RECALL: f64 = 0.95;
+/// Below this cosine two texts have nothing in common.
+const UNLIKE: f64 = 0.08;
 /// How many neighbours of each kind are looked at.
 const NEIGHBOURS: i64 = 60;
 
@@ -173,6 +175,7 @@ pub async fn neighbours(
         }));
     }
     out.near.sort_by(|a, b| b.cosine.total_cmp(&a.cosine).then(a.id.cmp(&b.id)));
+    out.near.retain(|near| near.cosine >= UNLIKE);
     let mut seen = std::collections::BTreeSet::new();
     out.near.retain(|near| seen.insert(near.conversation.unwrap_or(near.id)));
     Ok(out)

@@ -157,12 +157,11 @@ impl<'a> Lexer<'a> {
             Some((i, c)) if rest[i + c.len_utf8()..].starts_with('\'') => Some(i + c.len_utf8() + 1),
             _ => None,
         };
-        match literal {
-            Some(end) => self.take(end, Role::CodeString),
-            None => {
-                let end = rest[1..].find(|c: char| !is_word(c)).map_or(rest.len(), |i| i + 1);
-                self.take(end, Role::CodeType);
-            }
+        if let Some(end) = literal {
+            self.take(end, Role::CodeString);
+        } else {
+            let end = rest[1..].find(|c: char| !is_word(c)).map_or(rest.len(), |i| i + 1);
+            self.take(end, Role::CodeType);
         }
     }
 

@@ -93,8 +93,9 @@ impl Writer {
                 Some((_, source)) => source.push_str(&words),
                 None => self.text(&words),
             },
-            Event::Code(words) => self.words.push(&words, Role::Code),
-            Event::InlineMath(words) | Event::DisplayMath(words) => self.words.push(&words, Role::Code),
+            Event::Code(words) | Event::InlineMath(words) | Event::DisplayMath(words) => {
+                self.words.push(&words, Role::Code);
+            }
             Event::Html(words) | Event::InlineHtml(words) => {
                 for (n, line) in words.trim_end_matches('\n').split('\n').enumerate() {
                     if n > 0 {

@@ -77,12 +77,12 @@ impl Conversations {
         Vec::new()
     }
 
-    pub(super) fn rename(&mut self, id: Uuid, title: String) -> Step<Self> {
+    pub(super) fn rename(&mut self, id: Uuid, title: &str) -> Step<Self> {
         let from = self.title_of(id);
-        if title.is_empty() || from.as_ref() == Some(&title) {
+        if title.is_empty() || from.as_deref() == Some(title) {
             return hint("The title stays as it is");
         }
-        let deed = Deed::Rename { id, title: title.clone(), from: from.clone() };
+        let deed = Deed::Rename { id, title: title.to_owned(), from: from.clone() };
         vec![Effect::Ask(Question {
             question: "Give this conversation another title?".to_owned(),
             details: vec![

@@ -4,6 +4,7 @@ use super::document::{Body, Item, flat};
 use crate::conversation::{Block, Kind, Message, MessageMark, Pattern};
 use crate::ui::Role;
 use crate::ui::code::Line;
+use std::fmt::Write as _;
 
 /// The moment of a timestamp, to the minute.
 pub(super) fn minute(at: Option<&str>) -> String {
@@ -32,7 +33,7 @@ pub(super) fn message(m: &Message, mark: Option<MessageMark>) -> Item {
     }
     let mut text = m.content.clone();
     if let Some(all) = m.cut {
-        text.push_str(&format!("\n\n… of {all} characters; the export has all of them"));
+        let _ = write!(text, "\n\n… of {all} characters; the export has all of them");
     }
     Item { kind: Kind::Message, id: m.id, head, body: Body::Markdown(text), place: m.place.clone() }
 }

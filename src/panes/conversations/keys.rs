@@ -307,7 +307,7 @@ impl Conversations {
                         let filter = block_filter(&text);
                         self.push_blocks(text, filter)
                     }
-                    Typing::Title(id) => self.rename(id, text),
+                    Typing::Title(id) => self.rename(id, &text),
                     Typing::File(id) => self.export(id, text),
                 }
             }

@@ -8,6 +8,7 @@ use crate::conversation::{Block, BlockFilter, Kind, Listed, Pattern, Presence};
 use crate::postgres::Side;
 use crate::ui::format::plural;
 use crate::ui::{Answer, Role};
+use std::fmt::Write as _;
 use uuid::Uuid;
 
 /// A level.
@@ -161,13 +162,11 @@ impl About {
         let mut text = format!("As the {} has it; {}", self.side, presence.words());
         let n = self.differing.messages.len() as u64;
         if n > 0 {
-            text.push_str(&format!(": {}", plural(n, "message differs", "messages differ")));
+            let _ = write!(text, ": {}", plural(n, "message differs", "messages differ"));
         }
         if self.listed.queued > 0 {
-            text.push_str(&format!(
-                "; {} in the queue",
-                plural(self.listed.queued.unsigned_abs(), "entry waits", "entries wait")
-            ));
+            let n = self.listed.queued.unsigned_abs();
+            let _ = write!(text, "; {} in the queue", plural(n, "entry waits", "entries wait"));
         }
         let role = if presence == Presence::Equal && self.listed.queued == 0 { Role::Ok } else { Role::Warn };
         Answer::new(role, format!("{text}."))

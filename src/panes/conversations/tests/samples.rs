@@ -139,7 +139,7 @@ pub(super) fn found() -> Results {
         cosine: Some(0.42),
         hits: 3,
         missing: if n == 3 { vec!["probes".into()] } else { Vec::new() },
-        snippet: Snippet { text: text.into(), marks: vec![10..17] },
+        snippet: Snippet { text: text.into(), marks: std::iter::once(10..17).collect() },
     };
     let results = vec![
         one(1, Kind::Message, "… tune an ivfflat index: lists and probes …"),

@@ -173,7 +173,7 @@ fn look(pane: &Conversations, scene: &mut Scene<'_>, area: Rect) {
     match (&pane.preview.shown, &pane.preview.fault) {
         // The last one stays, dimmed by its own title, until the new one is there: no flicker.
         (Some((id, shown)), _) if *id == c.id => {
-            document(scene, text, zones::PREVIEW, shown, &Marker::default(), false)
+            document(scene, text, zones::PREVIEW, shown, &Marker::default(), false);
         }
         (_, Some(fault)) => nothing(scene, text, std::slice::from_ref(fault)),
         (Some((_, shown)), None) => {
