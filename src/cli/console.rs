@@ -17,10 +17,14 @@ pub async fn run(invocation: &Invocation) -> Result<Exit, Fault> {
 pub async fn open(settings: &Settings, engine: Option<Arc<EngineHandle>>) -> Result<Exit, Fault> {
     let (setup, surroundings) = console::prepare(settings)?;
     let found = targets(settings)?;
+    let embedder = super::conversations::embedder::embedder(settings, None).await?;
     let (profile, protected) = (setup.profile.clone(), settings.protected.value);
     let start = async move {
         let replicas = found.replicas.into_iter().map(|target| Arc::new(Link::new(target))).collect();
-        Ok(Services::new(profile, Arc::new(Link::new(found.master)), replicas).with_engine(engine).protected(protected))
+        Ok(Services::new(profile, Arc::new(Link::new(found.master)), replicas)
+            .with_engine(engine)
+            .protected(protected)
+            .with_embedder(embedder))
     };
     Ok(match console::run(setup, surroundings, start).await? {
         Ended::Quit => Exit::Done,

@@ -1,8 +1,11 @@
-//! `robbie conversations list|show|search|blocks|patterns|export`: what Robbie remembers, on either side or both.
+//! `robbie conversations list|show|search|blocks|patterns|export|import|rename|delete|trash|restore|embed`: what Robbie remembers, on either side or both.
 
+mod embed;
+pub(super) mod embedder;
 mod export;
 mod print;
 mod wanted;
+mod writing;
 
 use super::{Exit, Invocation, output, targets};
 use crate::conversation::search::{self, Mode};
@@ -57,7 +60,7 @@ pub enum Action {
     },
     /// Search titles, messages, code blocks and patterns: words, "phrases", OR, -not; by words, by similarity, or both.
     ///
-    /// A search that begins with a minus goes behind `--`. Similarity of a text uses the built-in lexical embedder, and compares with vectors of that embedder only.
+    /// A search that begins with a minus goes behind `--`. Similarity compares with vectors of the same embedder only: the endpoint of `[embeddings]` in the configuration, or the built-in one, which knows words and no meaning.
     Search {
         /// What to look for.
         #[arg(required_unless_present = "like")]
@@ -71,6 +74,9 @@ pub enum Action {
         /// On this side; by default the replica, or the master while the replica cannot be read.
         #[arg(long, value_enum)]
         side: Option<SideArg>,
+        /// What makes the vector of the text; by default the configured endpoint, or else the built-in embedder.
+        #[arg(long, value_enum)]
+        embedder: Option<embedder::EmbedderArg>,
         /// How many.
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=500))]
         limit: u16,
@@ -116,6 +122,18 @@ pub enum Action {
     },
     /// Write conversations as Markdown, or as JSON that loses nothing, to stdout or a file.
     Export(export::ExportArgs),
+    /// Write the conversations of an exported JSON file into the replica, and queue them for the master; what is there is left alone.
+    Import(writing::ImportArgs),
+    /// Give a conversation another title: on the master first; while it is away on the replica, and queued.
+    Rename(writing::RenameArgs),
+    /// Delete conversations with their messages and blocks, into the trash; `restore` brings them back.
+    Delete(writing::DeleteArgs),
+    /// List what was deleted and can be brought back.
+    Trash,
+    /// Bring back a conversation that was deleted.
+    Restore(writing::RestoreArgs),
+    /// Fill missing embeddings, in batches; what is interrupted goes on where it stopped.
+    Embed(embed::EmbedArgs),
 }
 
 /// A side.
@@ -209,20 +227,32 @@ impl From<ModeArg> for Mode {
 /// Runs the command.
 pub async fn run(args: ConversationsArgs, invocation: &Invocation) -> Result<Exit, Fault> {
     let pair = targets(&invocation.settings)?.pair();
-    let sides = Sides::read(&pair).await?;
     let json = invocation.json;
-    match args.action {
+    let protected = invocation.settings.protected.value.then(|| pair.master.target().name.clone());
+    let desk = writing::Desk { pair: &pair, protected, json };
+    let reading = match args.action {
+        Action::Import(args) => return desk.import(args).await,
+        Action::Rename(args) => return desk.rename(args).await,
+        Action::Delete(args) => return desk.delete(args).await,
+        Action::Trash => return desk.trash().await,
+        Action::Restore(args) => return desk.restore(args).await,
+        reading => reading,
+    };
+    let sides = Sides::read(&pair).await?;
+    match reading {
         Action::List { which, presence, sort, limit, after, facets } => {
             list(&sides, &which, presence, sort.into(), limit, after, facets, json).await
         }
         Action::Show { id, side, limit } => show(&sides, id, side.map(Into::into), limit, json).await,
-        Action::Search { text, like, mode, side, limit } => {
+        Action::Search { text, like, mode, side, embedder, limit } => {
             let side = side.map_or_else(|| sides.near(), Into::into);
             let (link, shape) = sides.of(side)?;
             let found = match (like, text) {
                 (Some((kind, id)), _) => search::more_like(link, shape, kind, id, usize::from(limit)).await?,
                 (None, text) => {
-                    search::search(link, shape, &text.unwrap_or_default(), mode.into(), usize::from(limit)).await?
+                    let embedder = embedder::embedder(&invocation.settings, embedder).await?;
+                    search::search(link, shape, &text.unwrap_or_default(), mode.into(), &embedder, usize::from(limit))
+                        .await?
                 }
             };
             if json {
@@ -258,6 +288,11 @@ pub async fn run(args: ConversationsArgs, invocation: &Invocation) -> Result<Exi
             Ok(Exit::Done)
         }
         Action::Export(args) => export::run(args, &sides, json).await,
+        Action::Embed(args) => embed::run(args, &sides, &invocation.settings, json).await,
+        // Done above, before both sides were looked at.
+        Action::Import(_) | Action::Rename(_) | Action::Delete(_) | Action::Trash | Action::Restore(_) => {
+            Ok(Exit::Done)
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Everything here but [`write`] reads. One side at a time is asked; what both sides hold is put together in [`pair`].
 
+pub mod embed;
 pub mod embedding;
+pub mod endpoint;
 pub mod export;
 mod filter;
 pub mod fulltext;

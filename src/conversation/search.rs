@@ -1,8 +1,9 @@
 //! Search as a person sees it: by words, by similarity, or by both with their rankings fused.
 
+use super::embed::Embedder;
 use super::fulltext;
 use super::query::Query;
-use super::similar::{self, Left, Neighbours, Origin};
+use super::similar::{self, Left, Neighbours};
 use super::snippet::{Marker, Snippet};
 use super::{Kind, Shape, rows};
 use crate::postgres::statement::{Statement, Value};
@@ -101,7 +102,14 @@ struct Place {
 }
 
 /// Searches one side.
-pub async fn search(link: &Link, shape: &Shape, text: &str, mode: Mode, limit: usize) -> Result<Results, Fault> {
+pub async fn search(
+    link: &Link,
+    shape: &Shape,
+    text: &str,
+    mode: Mode,
+    embedder: &Embedder,
+    limit: usize,
+) -> Result<Results, Fault> {
     let query = Query::parse(text).ok_or_else(|| {
         Fault::new(FaultKind::Settings, "there is nothing to look for: a search needs a word that is to be there")
     })?;
@@ -121,7 +129,15 @@ pub async fn search(link: &Link, shape: &Shape, text: &str, mode: Mode, limit: u
     let near = if mode == Mode::Text {
         None
     } else {
-        match Origin::of_text(&query.meaning()) {
+        let origin = match embedder.origin(&query.meaning()).await {
+            // Without the endpoint the words still find what they find.
+            Err(fault) if mode == Mode::Hybrid => {
+                notes.push(format!("by words only: {fault}"));
+                None
+            }
+            origin => origin?,
+        };
+        match origin {
             Some(origin) => match similar::neighbours(link, shape, &origin, None, similar::RECALL).await {
                 Ok(near) => Some(near),
                 Err(fault) if mode == Mode::Hybrid && fault.kind == FaultKind::Schema => {

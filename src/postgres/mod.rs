@@ -11,7 +11,7 @@ pub mod identifiers;
 mod keeper;
 pub mod link;
 pub mod passfile;
-mod password;
+pub mod password;
 pub mod reach;
 mod remedy;
 mod service;

@@ -67,6 +67,11 @@ pub async fn find(target: &Target, host: &Host, port: u16) -> Result<Password, F
 }
 
 /// Runs the command in a shell and takes what it prints, without the line end.
+/// What a command prints, within the time a person has to let it.
+pub async fn printed_by(command: &str) -> Result<SecretString, Fault> {
+    run(command, COMMAND_TIMEOUT).await
+}
+
 async fn run(command: &str, patience: Duration) -> Result<SecretString, Fault> {
     let failed = |message: String| {
         Fault::new(Kind::Settings, message)

@@ -36,6 +36,21 @@ pub struct Preferences {
     pub log_level: Option<Chosen<String>>,
     /// `keys`, as written.
     pub keys: toml::Table,
+    /// `[embeddings]`.
+    pub embeddings: Option<Embeddings>,
+}
+
+/// `[embeddings]`: an OpenAI-compatible endpoint that turns texts into vectors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Embeddings {
+    /// `url`: what `/embeddings` is added to, such as `http://localhost:11434/v1`.
+    pub url: String,
+    /// `model`: also the name under which its vectors are stored.
+    pub model: String,
+    /// `key_variable`: the environment variable that holds the key.
+    pub key_variable: Option<String>,
+    /// `key_command`: a command that prints the key.
+    pub key_command: Option<String>,
 }
 
 /// One `[profiles.NAME]`.
@@ -58,10 +73,33 @@ impl Profile {
     }
 }
 
-const GENERAL: &[&str] =
-    &["profile", "profiles", "protected", "read_only", "theme", "interval", "keep", "mouse", "log_level", "keys"];
-const PROFILE: &[&str] =
-    &["master", "replicas", "protected", "read_only", "theme", "interval", "keep", "mouse", "log_level", "keys"];
+const GENERAL: &[&str] = &[
+    "profile",
+    "profiles",
+    "protected",
+    "read_only",
+    "theme",
+    "interval",
+    "keep",
+    "mouse",
+    "log_level",
+    "keys",
+    "embeddings",
+];
+const PROFILE: &[&str] = &[
+    "master",
+    "replicas",
+    "protected",
+    "read_only",
+    "theme",
+    "interval",
+    "keep",
+    "mouse",
+    "log_level",
+    "keys",
+    "embeddings",
+];
+const EMBEDDINGS: &[&str] = &["url", "model", "key_variable", "key_command"];
 const SERVER: &[&str] = &["url", "password_command"];
 const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
@@ -201,7 +239,18 @@ impl<'a> Reader<'a> {
                 v.as_str().filter(|s| LEVELS.contains(s)).map(ToOwned::to_owned)
             })?,
             keys,
+            embeddings: table.get("embeddings").map(|value| self.embeddings(value)).transpose()?,
         })
+    }
+    fn embeddings(&self, value: &toml::Spanned<DeValue<'a>>) -> Result<Embeddings, Problem> {
+        let at = value.span().start;
+        let table = self.table(value.get_ref(), at, "embeddings")?;
+        self.known(table, EMBEDDINGS, "embeddings")?;
+        let text = |name| Ok::<_, Problem>(self.string(table, name)?.map(|chosen| chosen.value));
+        let needed =
+            |name| text(name)?.ok_or_else(|| self.wrong(at, "embeddings", "a table with a `url` and a `model`"));
+        let (url, model) = (needed("url")?, needed("model")?);
+        Ok(Embeddings { url, model, key_variable: text("key_variable")?, key_command: text("key_command")? })
     }
     /// One key override: a string, a list of strings, or a table of them (the keys of one pane).
     fn key(&self, action: &str, value: &toml::Spanned<DeValue<'a>>) -> Result<toml::Value, Problem> {

@@ -69,6 +69,7 @@ impl Settings {
                 None => own.log_level.or(general.log_level).unwrap_or_else(|| Chosen::default("info".to_owned())),
             },
             keys,
+            embeddings: own.embeddings.or(general.embeddings),
             environment,
         })
     }

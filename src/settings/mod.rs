@@ -108,4 +108,6 @@ pub struct Settings {
     pub keys: toml::Table,
     /// How much goes to the log file.
     pub log_level: Chosen<String>,
+    /// The endpoint that turns texts into vectors, where one is configured.
+    pub embeddings: Option<file::Embeddings>,
 }

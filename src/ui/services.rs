@@ -2,6 +2,7 @@
 
 use super::live::LiveJobs;
 use super::pane::{LinkView, Links};
+use crate::conversation::embed::Embedder;
 use crate::postgres::{Link, LinkStatus, Pair};
 use crate::sync::EngineHandle;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub struct Services {
     engine: Option<Arc<EngineHandle>>,
     protected: bool,
     jobs: LiveJobs,
+    embedder: Embedder,
 }
 
 impl Services {
@@ -34,6 +36,7 @@ impl Services {
             engine: None,
             protected: false,
             jobs: LiveJobs::default(),
+            embedder: Embedder::Lexical,
         }
     }
 
@@ -49,6 +52,18 @@ impl Services {
     pub fn protected(mut self, protected: bool) -> Self {
         self.protected = protected;
         self
+    }
+
+    /// The same with what makes vectors of what is searched.
+    #[must_use]
+    pub fn with_embedder(mut self, embedder: Embedder) -> Self {
+        self.embedder = embedder;
+        self
+    }
+
+    /// What makes vectors of what is searched.
+    pub fn embedder(&self) -> &Embedder {
+        &self.embedder
     }
 
     /// The engine, if it runs in this process.

@@ -5,6 +5,7 @@ mod quality;
 use crate::queue::commands::command;
 use crate::support;
 use crate::sync::fixture::{Fixture, text};
+use robbie_console::conversation::embed::Embedder;
 use robbie_console::conversation::search::{self, Mode};
 use robbie_console::conversation::{self as domain, Filter, Kind, Listed, Presence, Shape, Sides, Sort};
 use std::collections::BTreeSet;
@@ -177,13 +178,15 @@ async fn words_phrases_identifiers_and_minus_find_the_same_with_and_without_inde
         let shape = Shape::read(&f.pair.replica).await.unwrap();
         assert_eq!(shape.indexed.len(), if indexed { 4 } else { 0 });
         for (query, wanted) in cases {
-            let found = search::search(&f.pair.replica, &shape, query, Mode::Text, 20).await.unwrap();
+            let found =
+                search::search(&f.pair.replica, &shape, query, Mode::Text, &Embedder::Lexical, 20).await.unwrap();
             let ids: BTreeSet<u128> = found.results.iter().map(|r| r.conversation_id.unwrap().as_u128()).collect();
             assert_eq!(ids, wanted.iter().copied().collect(), "{query} with index: {indexed}");
         }
     }
     let shape = Shape::read(&f.pair.replica).await.unwrap();
-    let some = search::search(&f.pair.replica, &shape, "mapping header", Mode::Text, 20).await.unwrap();
+    let some =
+        search::search(&f.pair.replica, &shape, "mapping header", Mode::Text, &Embedder::Lexical, 20).await.unwrap();
     assert_eq!(some.results.len(), 3, "where nothing has all words, what has some");
     assert!(some.results.iter().all(|r| r.missing.len() == 1));
 }
@@ -222,7 +225,8 @@ async fn vectors_of_another_embedder_are_not_compared_and_counted() {
         f.replica.batch_execute(&statement).await.unwrap();
     }
     let shape = Shape::read(&f.pair.replica).await.unwrap();
-    let found = search::search(&f.pair.replica, &shape, "ivfflat probes", Mode::Similar, 10).await.unwrap();
+    let found =
+        search::search(&f.pair.replica, &shape, "ivfflat probes", Mode::Similar, &Embedder::Lexical, 10).await.unwrap();
     assert_eq!(found.results.iter().map(|r| r.conversation_id.unwrap()).collect::<Vec<_>>(), [id]);
     assert!(found.results[0].cosine.unwrap() > 0.999);
     let left = found.not_compared["message"];

@@ -1,6 +1,7 @@
 //! What the pane asks of the databases.
 
 use super::document::{Body, Item};
+use crate::conversation::embed::Embedder;
 use crate::conversation::search::{self, Mode, Results};
 use crate::conversation::{
     self as domain, Block, BlockFilter, Differing, Facets, Filter, From, Key, Kind, Listed, Listing, MessagePage,
@@ -158,11 +159,11 @@ pub(super) async fn perform(command: Command, services: &Services) -> Message {
             Err(fault) => return Message { sides: Err(fault), told: Told::Nothing },
         },
     };
-    let told = ask(&sides, command.ask).await;
+    let told = ask(&sides, services.embedder(), command.ask).await;
     Message { sides: Ok(Some(sides)), told }
 }
 
-async fn ask(sides: &Sides, ask: Ask) -> Told {
+async fn ask(sides: &Sides, embedder: &Embedder, ask: Ask) -> Told {
     match ask {
         Ask::List { question, side, filter, sort, from, back, grow } => {
             let page = domain::listing(sides, side, &filter, sort, from.as_ref(), back, super::list::PAGE).await;
@@ -198,7 +199,7 @@ async fn ask(sides: &Sides, ask: Ask) -> Told {
             Err(fault) => Err(fault),
         }),
         Ask::Search { text, mode } => Told::Found(match sides.of(sides.near()) {
-            Ok((link, shape)) => search::search(link, shape, &text, mode, RESULTS).await,
+            Ok((link, shape)) => search::search(link, shape, &text, mode, embedder, RESULTS).await,
             Err(fault) => Err(fault),
         }),
         Ask::Like { kind, id } => Told::Found(match sides.of(sides.near()) {

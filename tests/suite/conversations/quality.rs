@@ -2,6 +2,7 @@
 
 use crate::support;
 use robbie_console::conversation::Shape;
+use robbie_console::conversation::embed::Embedder;
 use robbie_console::conversation::search::{self, Mode};
 use robbie_console::sample::{self, library::id_of};
 
@@ -65,7 +66,7 @@ async fn measure(
     let (mut within, mut reciprocal) = (0.0, 0.0);
     for (query, title) in QUERIES {
         let wanted = id_of("conversation", title);
-        let found = search::search(&pair.replica, shape, query, mode, 10).await.unwrap();
+        let found = search::search(&pair.replica, shape, query, mode, &Embedder::Lexical, 10).await.unwrap();
         let place = found.results.iter().position(|r| r.conversation_id == Some(wanted));
         if place.is_none_or(|n| n >= 5) {
             missed.push(format!("{}: {query:?} has {title:?} at {place:?}", mode.name()));
