@@ -175,13 +175,8 @@ impl<'a> Lexer<'a> {
             Style::Keys(sign) => after.starts_with(sign) && !after.starts_with("::"),
             _ => false,
         };
-        let known = |list: &[&str]| {
-            if self.language.any_case {
-                list.iter().any(|w| w.eq_ignore_ascii_case(word))
-            } else {
-                list.contains(&word)
-            }
-        };
+        let known =
+            |list: &str| list.split(' ').any(|w| w == word || self.language.any_case && w.eq_ignore_ascii_case(word));
         let role = if is_key {
             Role::CodeName
         } else if known(self.language.keywords) {
