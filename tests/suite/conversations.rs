@@ -1,6 +1,8 @@
 //! Conversations on real databases: lists over both sides, what differs, search, export, deployed shapes.
 
+mod embedding;
 mod quality;
+mod writing;
 
 use crate::queue::commands::command;
 use crate::support;

@@ -105,7 +105,7 @@ async fn fill(filling: &Filling<'_>, args: &EmbedArgs, missing: i64, json: bool)
     if json || !std::io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::hidden());
     }
-    let pause = args.rate.map(|rate| Duration::from_secs(60) / u32::from(rate));
+    let pause = args.rate.map(|rate| Duration::from_mins(1) / u32::from(rate));
     let (mut after, mut filled) = (None, 0);
     loop {
         let began = Instant::now();

@@ -191,13 +191,13 @@ impl Desk<'_> {
 
     /// Brings back what was deleted.
     pub async fn restore(&self, args: RestoreArgs) -> Result<Exit, Fault> {
-        let side = match args.side {
-            Some(side) => side.into(),
-            None => {
-                let here =
-                    memory::trash(&self.pair.replica).await.is_ok_and(|all| all.iter().any(|one| one.id == args.key));
-                if here { Side::Replica } else { Side::Master }
-            }
+        let here = || memory::trash(&self.pair.replica);
+        let side = if let Some(side) = args.side {
+            side.into()
+        } else if here().await.is_ok_and(|all| all.iter().any(|one| one.id == args.key)) {
+            Side::Replica
+        } else {
+            Side::Master
         };
         let written = memory::restore(self.pair, args.key, side).await?;
         if self.json {
@@ -236,15 +236,12 @@ impl Desk<'_> {
             let would = if args.consent.dry_run { "would be " } else { "" };
             output::line(format!("{imported} {would}imported, {same} are there already"))?;
             for one in &found {
-                match one.outcome {
-                    Outcome::Different => {
-                        output::note(format!("{} is there, and not the same: it was left alone", one.id))
-                    }
-                    Outcome::Refused => {
-                        output::note(format!("{}: {}", one.id, one.why.as_deref().unwrap_or("refused")))
-                    }
-                    Outcome::Imported | Outcome::Same => {}
-                }
+                let why = match one.outcome {
+                    Outcome::Different => "it is there, and not the same: it was left alone",
+                    Outcome::Refused => one.why.as_deref().unwrap_or("refused"),
+                    Outcome::Imported | Outcome::Same => continue,
+                };
+                output::note(format!("{}: {why}", one.id));
             }
         }
         Ok(match imported + same {
