@@ -92,17 +92,19 @@ async fn missing_vectors_are_filled_in_batches_and_never_mixed_with_others() {
         Embedder::Endpoint(Endpoint::new(url, "test-model", Some(SecretString::from(key.to_owned()))).unwrap())
     };
     let right = made("secret", &url);
+    let wrong = made("wrong", &url);
     let fill = |embedder| Filling { link: &f.pair.replica, shape: &shape, kind: Kind::Message, embedder };
     let batch = fill(&right).batch(None, 100).await.unwrap();
     assert_eq!((batch.looked, batch.filled, missing().await), (5, 4, 1), "what has no word gets none");
     assert_eq!(asked.load(Ordering::SeqCst), 2, "a busy endpoint is asked again");
-    assert!(fill(&made("wrong", &url)).batch(None, 100).await.is_ok(), "nothing is left to be asked about");
+    assert!(fill(&wrong).batch(None, 100).await.is_ok(), "nothing is left to be asked about");
 
     message(&f.replica, 40, id, "one more").await;
-    let refused = fill(&made("wrong", &url)).batch(None, 100).await.unwrap_err();
+    let refused = fill(&wrong).batch(None, 100).await.unwrap_err();
     assert!(refused.message.contains("401") && !format!("{refused:?}").contains("wrong\""), "{refused}");
     let small = endpoint(8, Arc::new(AtomicUsize::new(1))).await;
-    let misfit = fill(&made("secret", &small)).batch(None, 100).await.unwrap_err();
+    let eight = made("secret", &small);
+    let misfit = fill(&eight).batch(None, 100).await.unwrap_err();
     assert!(misfit.message.contains("8 numbers, and the column takes 1536"), "{misfit}");
     assert_eq!(missing().await, 2, "nothing was written");
 

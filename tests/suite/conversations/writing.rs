@@ -86,7 +86,8 @@ async fn an_export_imported_into_an_empty_replica_is_exported_the_same_again() {
     let n: i64 = f.master.query_one("select count(*) from code_messages", &[]).await.unwrap().get(0);
     assert_eq!(n, 9, "the queue takes them to the master");
     std::fs::write(&file, "{\"format\": \"other\", \"conversations\": []}").unwrap();
-    let refused = memory::documents(&std::fs::read_to_string(&file).unwrap());
+    let other = std::fs::read_to_string(&file).unwrap();
+    let refused = memory::documents(&other);
     assert!(refused.unwrap_err().message.contains("format"));
 }
 
