@@ -89,7 +89,9 @@ fn before(fault: Fault) -> Refused {
 async fn on_side(link: &Link, id: Uuid, change: &Change<'_>, queue_of: Option<&Pair>) -> Result<Option<Uuid>, Refused> {
     let shape = Shape::needed(link).await.map_err(before)?;
     let mut client = writable(link).await.map_err(before)?;
-    if let (Some(pair), Change::Delete { .. }) = (queue_of, change) {
+    if let (Some(pair), Change::Delete { .. }) = (queue_of, change)
+        && conversation::conversation(link, &shape, id).await.map_err(before)?.is_some()
+    {
         nothing_queued(pair, id).await.map_err(before)?;
     }
     let sent = |fault| Refused { fault, sent: true };
