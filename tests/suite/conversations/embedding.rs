@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use uuid::Uuid;
 
 /// An endpoint: the first question meets a busy one; a vector says how long the text was. `dimensions` numbers each.
+#[expect(clippy::disallowed_methods, reason = "it ends with the test")]
 async fn endpoint(dimensions: usize, asked: Arc<AtomicUsize>) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
