@@ -1,5 +1,6 @@
 //! The console in a real terminal: first frame, signals, sizes, hostile names. No database is needed.
 
+mod journey;
 mod session;
 
 use nix::sys::signal::Signal;

@@ -135,7 +135,7 @@ impl Queue {
         self.loading = false;
         self.growing = false;
         if *anchor == Anchor::First && self.scope.sort.by == SortBy::Time && !self.scope.sort.descending {
-            self.oldest_s = page.entries.first().and_then(|entry| entry.age_s);
+            self.oldest = page.entries.first().and_then(|entry| Some((entry.age_s?, now.uptime)));
         }
         self.window.replace(page, anchor, now.uptime);
     }
@@ -151,7 +151,7 @@ impl Queue {
         let still = here.is_none_or(|id| self.refreshing == Some(id) || page.entries.iter().any(|e| e.id == id));
         if still {
             if from_start && self.scope.sort.by == SortBy::Time && !self.scope.sort.descending {
-                self.oldest_s = page.entries.first().and_then(|entry| entry.age_s);
+                self.oldest = page.entries.first().and_then(|entry| Some((entry.age_s?, now.uptime)));
             }
             self.growing = false;
             self.window.renew(page, from_start, now.uptime);

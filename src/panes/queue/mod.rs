@@ -98,7 +98,8 @@ pub struct Queue {
     matching: Option<i64>,
     count_cost: Duration,
     counted_at: Duration,
-    oldest_s: Option<i64>,
+    /// How old the oldest entry was, and when that was read.
+    oldest: Option<(i64, Duration)>,
     marks: BTreeSet<Uuid>,
     last_mark: Option<Uuid>,
 

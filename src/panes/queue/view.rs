@@ -66,7 +66,9 @@ pub(super) fn answer(pane: &Queue, now: Now) -> Answer {
             format!("{about}{}", about_count(total.entries, total.exact))
         },
     );
-    let oldest = Queue::age_of(pane.read_at.unwrap_or_default(), pane.oldest_s, now)
+    let oldest = pane
+        .oldest
+        .and_then(|(age_s, at)| Queue::age_of(at, Some(age_s), now))
         .map(|oldest| format!(" · oldest {}", age(oldest)))
         .unwrap_or_default();
     let stale = match pane.read_at.filter(|_| pane.is_stale(now)) {
@@ -87,9 +89,10 @@ pub(super) fn answer(pane: &Queue, now: Now) -> Answer {
                 format!("Nothing is stuck. The queue has {total} entries{stale}.")
             }
             Some(groups) => format!(
-                "{}{} of {total} entries are stuck for {}{oldest}{stale}",
+                "{}{} of {total} entries {} stuck for {}{oldest}{stale}",
                 if groups.cut { "more than " } else { "" },
                 count(groups.entries.unsigned_abs()),
+                if groups.entries == 1 { "is" } else { "are" },
                 plural(groups.groups.len() as u64, "reason", "reasons"),
             ),
             None => format!("{total} entries; looking for what is stuck…"),

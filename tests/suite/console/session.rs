@@ -68,7 +68,8 @@ impl Session {
         command.env("EDITOR", format!("sh {}", home.path().join("editor.sh").display()));
         command.env("TERM", "xterm-256color");
         command.env("COLORTERM", "truecolor");
-        command.args(if arguments.contains(&"--replica") { &NOWHERE[..2] } else { NOWHERE });
+        let given = |name| arguments.contains(&name);
+        command.args(if given("--master") { &[] } else { &NOWHERE[..if given("--replica") { 2 } else { 4 }] });
         command.args(arguments);
         let child = pty.slave.spawn_command(command).unwrap();
         drop(pty.slave);

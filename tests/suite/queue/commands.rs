@@ -9,17 +9,10 @@ pub(super) fn robbie(test: &support::TestPair, arguments: &[&str]) -> (i32, serd
 
 /// The same for any command.
 pub(crate) fn command(test: &support::TestPair, arguments: &[&str]) -> (i32, serde_json::Value) {
-    let url = |side: Side| {
-        let config = &test.target(side).config;
-        let tokio_postgres::config::Host::Unix(folder) = &config.get_hosts()[0] else { panic!("no socket") };
-        let password = String::from_utf8(config.get_password().unwrap().to_vec()).unwrap();
-        let (user, database) = (config.get_user().unwrap(), config.get_dbname().unwrap());
-        let port = config.get_ports()[0];
-        format!("host={} port={port} user={user} password={password} dbname={database}", folder.display())
-    };
     let home = tempfile::tempdir().unwrap();
+    let [master, replica] = [Side::Master, Side::Replica].map(|side| url(test, side));
     let done = std::process::Command::new(support::robbie())
-        .args(["--json", "--master", &url(Side::Master), "--replica", &url(Side::Replica)])
+        .args(["--json", "--master", &master, "--replica", &replica])
         .args(arguments)
         .env("ROBBIE_HOME", home.path())
         .stdin(std::process::Stdio::null())
@@ -28,6 +21,16 @@ pub(crate) fn command(test: &support::TestPair, arguments: &[&str]) -> (i32, ser
     let document = serde_json::from_slice(&done.stdout)
         .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&done.stdout)));
     (done.status.code().unwrap(), document)
+}
+
+/// Where one side of a pair is.
+pub(crate) fn url(test: &support::TestPair, side: Side) -> String {
+    let config = &test.target(side).config;
+    let tokio_postgres::config::Host::Unix(folder) = &config.get_hosts()[0] else { panic!("no socket") };
+    let password = String::from_utf8(config.get_password().unwrap().to_vec()).unwrap();
+    let (user, database) = (config.get_user().unwrap(), config.get_dbname().unwrap());
+    let port = config.get_ports()[0];
+    format!("host={} port={port} user={user} password={password} dbname={database}", folder.display())
 }
 
 #[tokio::test(flavor = "multi_thread")]
