@@ -18,7 +18,7 @@ pub struct UsersArgs {
 /// What to do with the mapping.
 #[derive(Debug, Subcommand)]
 pub enum Action {
-    /// List the text ids, the users they mean, and how many entries wait for one.
+    /// List the text ids, the users they mean, how many entries wait for one, and which tables here have one that is not mapped.
     List,
     /// Map a text id to a user of the master, and send what waited for it.
     Map {
@@ -121,8 +121,13 @@ fn list(found: &[Mapping], json: bool) -> Result<Exit, Fault> {
         for m in found {
             let user = m.user.map_or_else(|| "not mapped".to_owned(), |u| u.to_string());
             let waiting = if m.waiting > 0 { format!("  {} waiting", m.waiting) } else { String::new() };
-            output::line(format!("{:<24} {user:<36}  {}{waiting}", m.text, m.name.as_deref().unwrap_or("–")))?;
+            let rows = if m.tables.is_empty() { String::new() } else { format!("  in {}", m.tables.join(", ")) };
+            output::line(format!("{:<24} {user:<36}  {}{waiting}{rows}", m.text, m.name.as_deref().unwrap_or("–")))?;
         }
     }
-    Ok(if found.iter().any(|m| m.user.is_none() && m.waiting > 0) { Exit::Attention } else { Exit::Done })
+    Ok(if found.iter().any(|m| m.user.is_none() && (m.waiting > 0 || !m.tables.is_empty())) {
+        Exit::Attention
+    } else {
+        Exit::Done
+    })
 }

@@ -4,6 +4,7 @@ pub mod conversations;
 pub mod health;
 pub mod personality;
 pub mod queue;
+pub mod schema;
 
 use crate::ui::host::Registration;
 
@@ -14,5 +15,6 @@ pub fn registry() -> Vec<Registration> {
         Registration::of::<queue::Queue>(),
         Registration::of::<conversations::Conversations>(),
         Registration::of::<personality::Personality>(),
+        Registration::of::<schema::Schema>(),
     ]
 }

@@ -200,6 +200,15 @@ pub struct Index {
 }
 
 impl Catalog {
+    /// A catalog of these tables.
+    pub fn with_tables(tables: impl IntoIterator<Item = Table>) -> Self {
+        let mut catalog = Self::default();
+        for table in tables {
+            catalog.tables.entry(table.schema.clone()).or_default().insert(table.name.clone(), table);
+        }
+        catalog.schemas = catalog.tables.keys().cloned().collect();
+        catalog
+    }
     /// The relation `schema.name`.
     pub fn table(&self, schema: &str, name: &str) -> Option<&Table> {
         self.tables.get(schema)?.get(name)

@@ -5,9 +5,11 @@ use super::edit::{self, Edited};
 use super::lock;
 use super::session::Sessions;
 use super::side::{on_master, on_replica};
+use crate::postgres::identifiers::quote;
 use crate::postgres::{Fault, Kind, Pair, Side};
 use serde::Serialize;
-use tokio_postgres::Client;
+use std::collections::BTreeMap;
+use tokio_postgres::{Client, Row};
 use uuid::Uuid;
 
 /// Where the row is that an entry waits for.
@@ -53,6 +55,8 @@ pub struct Mapping {
     pub name: Option<String>,
     /// Entries that wait for it here.
     pub waiting: i64,
+    /// Tables here that have it in their rows, where it is not mapped.
+    pub tables: Vec<String>,
 }
 
 /// Gives an entry without a key that of the only row here with all of its values: checked and tried like every edit.
@@ -123,7 +127,7 @@ async fn queue_row(s: &Sessions, parent: &Parent) -> Result<Uuid, Fault> {
     Ok(row.get(0))
 }
 
-/// The text ids that are mapped on the master, and those that entries here wait for.
+/// The text ids that are mapped on the master, and those that entries here wait for or rows here have.
 pub async fn users(master: &Client, replica: &Client) -> Result<Vec<Mapping>, Fault> {
     let waiting = replica
         .query(
@@ -133,18 +137,55 @@ pub async fn users(master: &Client, replica: &Client) -> Result<Vec<Mapping>, Fa
         )
         .await
         .map_err(on_replica)?;
-    let waiting: Vec<(String, i64)> = waiting.iter().map(|r| (r.get(0), r.get(1))).collect();
+    let waiting: BTreeMap<String, i64> = waiting.iter().map(|r| (r.get(0), r.get(1))).collect();
     let sql = "SELECT m.text_id, m.uuid_id, u.username::text FROM public.user_id_mapping m LEFT JOIN public.users u ON u.id = m.uuid_id ORDER BY 1";
     let rows = master.query(sql, &[]).await.map_err(on_master)?;
-    let count = |text: &str| waiting.iter().find(|(t, _)| t == text).map_or(0, |(_, n)| *n);
-    let mut found: Vec<Mapping> = rows
-        .iter()
-        .map(|r| Mapping { text: r.get(0), user: r.get(1), name: r.get(2), waiting: count(r.get(0)) })
-        .collect();
-    let unmapped = waiting.iter().filter(|(t, _)| rows.iter().all(|r| r.get::<_, &str>(0) != t));
-    found.extend(
-        unmapped.map(|(t, n)| Mapping { text: t.clone(), user: None, name: None, waiting: *n }).collect::<Vec<_>>(),
-    );
+    let count = |text: &str| waiting.get(text).copied().unwrap_or(0);
+    let mapping = |r: &Row| {
+        let text: String = r.get(0);
+        Mapping { waiting: count(&text), text, user: r.get(1), name: r.get(2), tables: Vec::new() }
+    };
+    let mut found: Vec<Mapping> = rows.iter().map(mapping).collect();
+    let mut unmapped: BTreeMap<String, Vec<String>> = waiting.keys().map(|t| (t.clone(), Vec::new())).collect();
+    for (table, ids) in ids_in_data(replica).await? {
+        // A uuid in the place of a text id is the user it is.
+        for id in ids.into_iter().filter(|id| Uuid::parse_str(id).is_err()) {
+            unmapped.entry(id).or_default().push(table.clone());
+        }
+    }
+    for (text, tables) in unmapped {
+        match found.iter_mut().find(|m| m.text == text) {
+            Some(known) if known.user.is_none() => known.tables = tables,
+            Some(_) => {}
+            None => found.push(Mapping { waiting: count(&text), text, user: None, name: None, tables }),
+        }
+    }
+    Ok(found)
+}
+
+/// The user ids in the rows of each table here that names its user by text and is sent to the master as one of its users. An
+/// index on the column is gone through from one value to the next, however many rows have it.
+async fn ids_in_data(replica: &Client) -> Result<Vec<(String, Vec<String>)>, Fault> {
+    const TABLES: &str = "
+        SELECT c.relname::text FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+         WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND a.attname = 'user_id'
+           AND NOT a.attisdropped AND a.atttypid IN ('text'::regtype, 'varchar'::regtype)
+           AND c.relname IN ('code_conversations', 'learned_patterns') ORDER BY 1";
+    let mut found = Vec::new();
+    for row in replica.query(TABLES, &[]).await.map_err(on_replica)? {
+        let table: String = row.get(0);
+        let sql = format!(
+            "WITH RECURSIVE id(v) AS (
+                 (SELECT user_id::text FROM public.{0} WHERE user_id IS NOT NULL ORDER BY user_id LIMIT 1)
+                 UNION ALL
+                 SELECT (SELECT t.user_id::text FROM public.{0} t WHERE t.user_id > id.v ORDER BY t.user_id LIMIT 1)
+                   FROM id WHERE id.v IS NOT NULL)
+             SELECT v FROM id WHERE v IS NOT NULL LIMIT 1000",
+            quote(&table)
+        );
+        let ids = replica.query(&sql, &[]).await.map_err(on_replica)?;
+        found.push((table, ids.iter().map(|r| r.get(0)).collect()));
+    }
     Ok(found)
 }
 
@@ -188,7 +229,7 @@ pub async fn map_user(pair: &Pair, text: &str, user: &str, service: &str, by: By
     let reason = format!("{}: {text} is {id}", by.reason);
     record(&s.replica, "edit", By { reason: &reason, ..by }, 1, 1, None).await?;
     lock::ask(&pair.replica).await?;
-    Ok((Mapping { text: text.to_owned(), user: Some(id), name, waiting: 0 }, released))
+    Ok((Mapping { text: text.to_owned(), user: Some(id), name, waiting: 0, tables: Vec::new() }, released))
 }
 
 /// Takes a mapping away; whether there was one.
