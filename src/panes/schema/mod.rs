@@ -257,23 +257,21 @@ impl Schema {
                 _ => Answer::new(Role::Muted, "Reading both catalogs."),
             };
         }
+        let is = ["is ", ""];
         let score = |(n, name): (usize, &String)| {
             let family = self.judged.inventories[n].recognition.family.name();
-            format!("{name} is {family}, {}", self.judged.scores[n].total)
+            format!("{name} {}{family} {}", is[n.min(1)], self.judged.scores[n].total)
         };
-        let mut parts = vec![self.judged.names.iter().enumerate().map(score).collect::<Vec<_>>().join("; ")];
+        let mut parts = vec![self.judged.names.iter().enumerate().map(score).collect::<Vec<_>>().join(", ")];
         let mut role = Role::Ok;
-        for side in SIDES {
-            let pending = self.pending(side).len();
-            if pending > 0 {
-                let word = format::plural(pending as u64, "migration waits", "migrations wait");
-                parts.push(format!("{word} on {}", self.name(side)));
-                role = Role::Warn;
-            }
-            if self.is_lost(side) {
-                parts.push(format!("{} is away", self.name(side)));
-                role = Role::Warn;
-            }
+        for side in SIDES.into_iter().filter(|side| self.is_lost(*side)) {
+            parts.push(format!("{} is away", self.name(side)));
+            role = Role::Warn;
+        }
+        let pending: usize = SIDES.into_iter().map(|side| self.pending(side).len()).sum();
+        if pending > 0 {
+            parts.push(format::plural(pending as u64, "migration waits", "migrations wait"));
+            role = Role::Warn;
         }
         let open = self.judged.gaps.iter().filter(|g| g.state == GapState::Open).count();
         if open > 0 {

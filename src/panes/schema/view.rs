@@ -5,7 +5,7 @@ mod rows;
 
 use super::{SECTIONS, SIDES, Schema, Section};
 use crate::postgres::Side;
-use crate::schema::{Difference, MigrationStatus};
+use crate::schema::{Difference, MigrationStatus, State};
 use crate::sync::adopt::Mapping;
 use crate::ui::table::{Table, put};
 use crate::ui::{Role, Scene, format, prose, text};
@@ -31,7 +31,7 @@ pub fn len(pane: &Schema) -> usize {
     let judged = &pane.judged;
     match pane.section {
         Section::Score => judged.deductions.len(),
-        Section::Migrations => SIDES.into_iter().map(|side| of_side(pane, side).len()).sum(),
+        Section::Migrations => migrations(pane).len(),
         Section::Inventory => judged.tree(&pane.turned).len(),
         Section::Comparison => judged.rows.len(),
         Section::Gaps => judged.gaps.len(),
@@ -40,17 +40,18 @@ pub fn len(pane: &Schema) -> usize {
     }
 }
 
-fn of_side(pane: &Schema, side: Side) -> &[MigrationStatus] {
-    pane.sides[side as usize].as_ref().map_or(&[], |t| t.migrations.as_slice())
+/// The migrations of both sides: first those that are not simply applied.
+fn migrations(pane: &Schema) -> Vec<(Side, &MigrationStatus)> {
+    let of =
+        |side: Side| pane.sides[side as usize].iter().flat_map(move |t| t.migrations.iter().map(move |m| (side, m)));
+    let mut all: Vec<(Side, &MigrationStatus)> = SIDES.into_iter().flat_map(of).collect();
+    all.sort_by_key(|(_, m)| m.state == State::Applied);
+    all
 }
 
-/// The migration of a row: those of the master come first.
+/// The migration of a row.
 pub fn migration(pane: &Schema, row: usize) -> Option<(Side, &MigrationStatus)> {
-    let master = of_side(pane, Side::Master);
-    match master.get(row) {
-        Some(found) => Some((Side::Master, found)),
-        None => of_side(pane, Side::Replica).get(row - master.len()).map(|found| (Side::Replica, found)),
-    }
+    migrations(pane).get(row).copied()
 }
 
 /// The differences that are shown.

@@ -126,7 +126,9 @@ pub fn scores(pane: &Schema, scene: &mut Scene<'_>, area: Rect) -> u16 {
         cells.push(Cell::new(score.total.to_string(), Role::Strong));
         Row { stale: is_stale(pane, n), ..Row::new(cells) }
     };
-    let height = (judged.scores.len() as u16 + 1).min(area.height);
+    let used = judged.scores.len() as u16 + 1;
+    // A table has heads where there is room for three rows.
+    let height = used.max(4).min(area.height);
     let mut offset = 0;
     Table {
         zone: "schema-scores",
@@ -137,7 +139,7 @@ pub fn scores(pane: &Schema, scene: &mut Scene<'_>, area: Rect) -> u16 {
         row: &row,
     }
     .draw(scene, Rect { height, ..area }, &mut offset);
-    height + u16::from(area.height > 10)
+    used + u16::from(area.height > 10)
 }
 
 /// The side of the nth known database.
