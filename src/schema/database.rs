@@ -9,6 +9,7 @@ use tokio_postgres::Client;
 /// Sizes, and whether rows are guarded one by one. A table that is dropped meanwhile has no size and is left out.
 const EXTENTS: &str = "
     SELECT n.nspname::text AS schema, c.relname::text AS name, pg_catalog.pg_total_relation_size(c.oid) AS bytes,
+           pg_catalog.pg_stat_get_live_tuples(c.oid) AS live,
            c.relrowsecurity AS guarded
       FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
@@ -43,6 +44,8 @@ pub struct Database {
 pub struct Extent {
     /// Bytes on disk with indexes and long values.
     pub bytes: i64,
+    /// Rows, as the statistics have counted writes; 0 after they were lost.
+    pub live: i64,
     /// Whether row-level security is on.
     pub guarded: bool,
 }
@@ -70,7 +73,10 @@ impl Database {
         let (catalog, (extents, routines)) = tokio::try_join!(Catalog::read(client, side), others)?;
         let extent = |row: &tokio_postgres::Row| {
             let bytes = row.get::<_, Option<i64>>("bytes")?;
-            Some(((row.get("schema"), row.get("name")), Extent { bytes, guarded: row.get("guarded") }))
+            Some((
+                (row.get("schema"), row.get("name")),
+                Extent { bytes, live: row.get("live"), guarded: row.get("guarded") },
+            ))
         };
         Ok(Self {
             name: name.to_owned(),

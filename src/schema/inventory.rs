@@ -23,7 +23,7 @@ pub struct Entry {
     pub indexes: usize,
     /// How many triggers it has.
     pub triggers: usize,
-    /// The planner's estimate of its rows; `None` where it was never analysed, and for views.
+    /// An estimate of its rows: the planner's, or where it was never analysed that of the statistics; `None` for views.
     pub estimated_rows: Option<f64>,
     /// Bytes on disk with indexes and long values; `None` for views.
     pub bytes: Option<i64>,
@@ -61,7 +61,7 @@ impl Inventory {
             foreign_keys: t.foreign_keys.len(),
             indexes: t.indexes.len(),
             triggers: t.triggers.len(),
-            estimated_rows: if t.kind == TableKind::View { None } else { t.estimated_rows },
+            estimated_rows: database.extent(t).map(|e| t.estimated_rows.unwrap_or(e.live as f64)),
             bytes: database.extent(t).map(|e| e.bytes),
         };
         let extensions = &database.catalog.extensions;

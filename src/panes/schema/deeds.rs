@@ -11,8 +11,8 @@ use crate::ui::{Ask, Chord, Effect, Level as Weight, Step, format};
 impl Schema {
     pub(super) fn act(&mut self, action: Action) -> Step<Self> {
         match action {
-            Action::Next => self.turn(1),
-            Action::Previous => self.turn(SECTIONS.len() - 1),
+            Action::Next => return self.turn(1),
+            Action::Previous => return self.turn(SECTIONS.len() - 1),
             Action::DryRun => return self.migrate(Mode::DryRun),
             Action::Apply => return self.migrate(Mode::Apply),
             Action::Copy => return self.copy(false),
@@ -62,7 +62,7 @@ impl Schema {
     }
 
     fn migrate(&mut self, mode: Mode) -> Step<Self> {
-        self.show(Section::Migrations);
+        self.section = Section::Migrations;
         let side = self.side();
         let name = self.name(side);
         if self.is_lost(side) || self.sides[side as usize].is_none() {
@@ -187,7 +187,7 @@ impl Schema {
         match zone {
             zones::SECTIONS => {
                 if let Some((section, _)) = SECTIONS.get(index) {
-                    self.show(*section);
+                    return self.show(*section);
                 }
             }
             zones::ROWS => {

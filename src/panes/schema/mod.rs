@@ -109,16 +109,19 @@ impl Schema {
         self.at[self.section as usize].min(view::len(self).saturating_sub(1))
     }
 
-    fn show(&mut self, section: Section) {
+    /// Shows a view. The mapping is read anew for its own, for it changes with the queue.
+    fn show(&mut self, section: Section) -> Step<Self> {
+        let news = section == Section::Users && self.section != section;
         self.section = section;
+        if news { vec![Effect::Run(Command::Users)] } else { Vec::new() }
     }
 
-    fn turn(&mut self, by: usize) {
+    fn turn(&mut self, by: usize) -> Step<Self> {
         let (section, _) = SECTIONS[(self.section as usize + by) % SECTIONS.len()];
-        self.show(section);
+        self.show(section)
     }
 
-    fn step(&mut self, step: Move) {
+    fn step(&mut self, step: Move) -> Step<Self> {
         let (at, last) = (self.selected(), view::len(self).saturating_sub(1));
         let to = match step {
             Move::Left => return self.turn(SECTIONS.len() - 1),
@@ -131,6 +134,7 @@ impl Schema {
             Move::Last => last,
         };
         self.at[self.section as usize] = to;
+        Vec::new()
     }
 
     fn links_changed(&mut self, links: Arc<Links>) -> Step<Self> {
@@ -162,10 +166,7 @@ impl Pane for Schema {
         match input {
             Input::Action(action) => self.act(action),
             Input::Message(message) => self.told(message),
-            Input::Move(step) => {
-                self.step(step);
-                Vec::new()
-            }
+            Input::Move(step) => self.step(step),
             Input::Open => self.open(),
             Input::Back => {
                 self.typing = None;
@@ -179,10 +180,7 @@ impl Pane for Schema {
                 Vec::new()
             }
             Input::Click { zone, index, double } => self.click(zone, index, double),
-            Input::Scroll { lines, .. } => {
-                self.step(if lines < 0 { Move::Up } else { Move::Down });
-                Vec::new()
-            }
+            Input::Scroll { lines, .. } => self.step(if lines < 0 { Move::Up } else { Move::Down }),
             Input::Shown => {
                 self.shown = true;
                 self.load()

@@ -53,7 +53,7 @@ fn table(name: &str, columns: &[(&str, &str)]) -> Table {
 fn database(side: Side, name: &str, tables: Vec<Table>) -> Arc<Database> {
     let extents = tables
         .iter()
-        .map(|t| ((t.schema.clone(), t.name.clone()), Extent { bytes: 14 << 20, guarded: false }))
+        .map(|t| ((t.schema.clone(), t.name.clone()), Extent { bytes: 14 << 20, live: 0, guarded: false }))
         .collect();
     Arc::new(Database { name: name.into(), side, catalog: Catalog::with_tables(tables), extents, routines: Vec::new() })
 }
@@ -213,7 +213,7 @@ fn asked(step: Step<Schema>) -> Ask<Command> {
 fn the_answer_names_both_databases_and_what_waits() {
     let pane = shown();
     let answer = pane.answer(Now::at(0));
-    assert!(answer.text.starts_with("aurora is Unified, "), "{}", answer.text);
+    assert!(answer.text.starts_with("aurora is Unified "), "{}", answer.text);
     assert!(answer.text.contains(", vengeance Smart Robbie "), "{}", answer.text);
     assert!(answer.text.contains("3 migrations wait"), "{}", answer.text);
     assert!(answer.text.contains("gaps open"), "{}", answer.text);

@@ -92,5 +92,5 @@ pub(super) fn foreign_key(key: &ForeignKey) -> String {
 
 /// A definition without the name that somebody gave it.
 pub(super) fn nameless(definition: &str, name: &str) -> String {
-    definition.replacen(&quote(name), "", 1).replacen(&format!(" {name} "), "  ", 1)
+    definition.replacen(&format!(" {} ", quote(name)), " ", 1).replacen(&format!(" {name} "), " ", 1)
 }

@@ -41,7 +41,7 @@ const INVENTORY: &[Column] = &[
     Column::number("columns", 7).leaves(3),
     Column::number("refs", 4).leaves(4),
     Column::number("indexes", 7).leaves(2),
-    Column::number("rows", 9),
+    Column::number("rows", 11),
     Column::number("size", 7),
 ];
 
@@ -64,7 +64,7 @@ const GAPS: &[Column] = &[
 
 const DIFFERENCES: &[Column] = &[
     Column::text("what", 11),
-    Column::text("object", 18).grows(1),
+    Column::text("object", 18).grows(2),
     Column::text("master", 14).grows(1),
     Column::text("replica", 14).grows(1),
 ];
