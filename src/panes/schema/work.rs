@@ -3,6 +3,7 @@
 use crate::postgres::{Fault, Link, Side};
 use crate::schema::{self, Database, MigrationReport, MigrationStatus, Mode, Schema};
 use crate::sync::adopt::{self, Mapping};
+use crate::sync::discard::By;
 use crate::ui::Services;
 use std::sync::Arc;
 
@@ -46,6 +47,9 @@ pub enum Message {
 /// The service that the code assistant's text ids belong to.
 const SERVICE: &str = "robbie-code";
 
+/// Who changes the mapping, for the log of what was done.
+const BY: By<'static> = By { actor: "console", reason: "the mapping, in the console", engine: None };
+
 /// Does the work.
 pub async fn perform(command: Command, services: &Services) -> Message {
     let pair = services.pair();
@@ -57,14 +61,14 @@ pub async fn perform(command: Command, services: &Services) -> Message {
         Command::Users => Message::Users(users(&pair).await),
         Command::Migrate(side, mode) => Message::Migrated(side, mode, migrate(pair.side(side), mode).await),
         Command::Map(text, user) => {
-            let mapped = adopt::map_user(&pair, &text, &user, SERVICE).await;
+            let mapped = adopt::map_user(&pair, &text, &user, SERVICE, BY).await;
             Message::Mapped(mapped.map(|(mapping, released)| {
                 let who = mapping.name.unwrap_or(user);
                 format!("{text} is {who} now; {released} waiting for it are sent")
             }))
         }
         Command::Unmap(text) => {
-            Message::Mapped(adopt::unmap_user(&pair, &text).await.map(|_| format!("{text} is not mapped any more")))
+            Message::Mapped(adopt::unmap_user(&pair, &text, BY).await.map(|_| format!("{text} is not mapped any more")))
         }
     }
 }
