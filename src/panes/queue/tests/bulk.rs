@@ -47,6 +47,43 @@ fn all_that_match_are_marked_beyond_the_screen() {
 }
 
 #[test]
+fn marks_far_beyond_the_screen_survive_refreshes_and_the_way_through_the_list() {
+    const ALL: u32 = 100_000;
+    let mut pane = listed((120, 26));
+    action(&mut pane, Action::MarkAll);
+    chosen(&mut pane, Purpose::Marks, ALL);
+    pane.update(
+        Input::Message(Message::Counted { question: pane.question, count: ALL.into(), took: Duration::ZERO }),
+        Now::at(2),
+    );
+    // New entries came, others are gone; then the cursor goes to the end, where other rows are read.
+    for (at, from) in [(4, 40), (8, 80)] {
+        pane.update(Input::Timer("refresh"), Now::at(at));
+        let refreshed = Message::Refreshed {
+            question: pane.question,
+            from_start: true,
+            page: Page { entries: (from..from + 200).map(entry).collect(), more: true },
+            total: Total { entries: i64::from(ALL) + 204, exact: true },
+            pulse: Pulse::default(),
+        };
+        pane.update(Input::Message(refreshed), Now::at(at));
+    }
+    pane.update(Input::Move(Move::Last), Now::at(9));
+    let last = Message::Paged {
+        question: pane.question,
+        anchor: Anchor::Last,
+        edge: None,
+        page: Page { entries: (ALL - 200..ALL).map(entry).collect(), more: true },
+    };
+    pane.update(Input::Message(last), Now::at(9));
+    assert!(drawn(&pane, 120, 26, 9).contains('◆'), "the rows read just now are marked");
+    let answer = pane.answer(Now::at(9)).text;
+    assert!(answer.starts_with("marked 100 000 of 100 000 matching of 100 204 entries"), "{answer}");
+    let effects = action(&mut pane, Action::DryRun);
+    assert!(matches!(runs(&effects)[0], Command::Dry { ids, .. } if ids.len() == ALL as usize));
+}
+
+#[test]
 fn a_late_choice_of_another_list_is_dropped() {
     let mut pane = listed((120, 26));
     let question = pane.question;
