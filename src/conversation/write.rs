@@ -110,6 +110,15 @@ impl Writer<'_> {
         if self.t.query_opt(lock, &[&id]).await.map_err(on)?.is_none() {
             return Ok(None);
         }
+        // What is deleted is what goes into the trash: nobody changes a row of it in between.
+        for table in [Kind::Message.table(), Kind::Block.table()] {
+            if self.shape.has_column(table, "conversation_id") {
+                let lock = format!(
+                    "SELECT count(*) FROM (SELECT 1 FROM public.{table} WHERE conversation_id = $1 FOR UPDATE) l"
+                );
+                self.t.query_one(&lock, &[&id]).await.map_err(|e| Fault::from_postgres(e, self.side).about(table))?;
+            }
+        }
         let Some(document) = export::document(self.t, self.side, self.shape, id).await? else { return Ok(None) };
         let keep = "INSERT INTO robbie_sync.trash (conversation_id, title, document, actor)
                     SELECT c.id, c.title, $2, $3 FROM public.code_conversations c WHERE c.id = $1 RETURNING id";
