@@ -48,7 +48,8 @@ async fn load_all(sources: &[analysis::Source], servers: &Servers) -> Result<Vec
     superuser.config.dbname("postgres");
     let mut all = Vec::with_capacity(sources.len());
     for source in sources {
-        output::note(format!("loading {} ({} files)", source.name, source.files.len()));
+        let files = if source.files.len() == 1 { "file" } else { "files" };
+        output::note(format!("loading {} ({} {files})", source.name, source.files.len()));
         all.push(analysis::load(&superuser, &servers.master, source).await?);
     }
     Ok(all)

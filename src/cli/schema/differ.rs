@@ -16,7 +16,11 @@ pub async fn run(
     format: ReportFormat,
     invocation: &Invocation,
 ) -> Result<Exit, Fault> {
-    let [first, second] = both(names, invocation).await?;
+    let [mut first, mut second] = both(names, invocation).await?;
+    if first.name == second.name {
+        // Two folders `sql`, say: they are told apart as they were named.
+        [first.name, second.name] = names.map(ToOwned::to_owned);
+    }
     let differences = schema::diff(&first, &second);
     if invocation.json {
         let script = schema::script(&differences);

@@ -153,7 +153,8 @@ impl Loading {
             line: statement.line + before,
             class: Class::of(&sqlstate, &words(&statement.text, 4)),
             sqlstate,
-            reason: db.message().to_owned(),
+            // What is quoted in it may go over lines.
+            reason: db.message().split_whitespace().collect::<Vec<_>>().join(" "),
             statement: statement.text.lines().next().unwrap_or_default().trim_end().chars().take(120).collect(),
         });
         Ok(())

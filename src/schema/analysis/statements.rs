@@ -82,7 +82,7 @@ impl Splitter<'_> {
     /// Takes a statement and its semicolon.
     fn statement(&mut self) -> String {
         let rest = self.rest;
-        let routine = is_routine(rest);
+        let (routine, rule) = (creates(rest, &["function", "procedure"]), creates(rest, &["rule"]));
         let (mut at, mut depth) = (0, 0_usize);
         while at < rest.len() {
             let here = &rest[at..];
@@ -107,6 +107,12 @@ impl Splitter<'_> {
             } else if here.starts_with(';') && depth == 0 {
                 break;
             } else {
+                // The actions of a rule stand in parentheses. Elsewhere a forgotten one must not hide the statements after it.
+                match here.as_bytes()[0] {
+                    b'(' if rule => depth += 1,
+                    b')' if rule => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
                 at += here.chars().next().map_or(1, char::len_utf8);
             }
         }
@@ -223,9 +229,12 @@ pub(super) fn words(text: &str, most: usize) -> Vec<String> {
     found
 }
 
-fn is_routine(text: &str) -> bool {
+/// Whether the statement is `CREATE [OR REPLACE]` of one of these.
+fn creates(text: &str, what: &[&str]) -> bool {
     let words = words(text, 4);
-    words.first().is_some_and(|w| w == "create") && words.iter().any(|w| w == "function" || w == "procedure")
+    let replaced = words.get(1).is_some_and(|w| w == "or");
+    let kind = words.get(if replaced { 3 } else { 1 });
+    words.first().is_some_and(|w| w == "create") && kind.is_some_and(|k| what.contains(&k.as_str()))
 }
 
 fn kind(text: &str) -> Kind {
@@ -289,6 +298,22 @@ mod tests {
             "create function f() returns int begin atomic select case when true then 1 end; select 2; end; select 3;";
         assert_eq!(texts(sql).len(), 2);
         assert_eq!(texts(sql)[1].1, "select 3");
+    }
+
+    #[test]
+    fn the_actions_of_a_rule_are_one_statement_and_a_forgotten_parenthesis_hides_nothing() {
+        let sql = "create or replace rule r as on insert to t do also (select 1; select (2)); select 3;\n\
+                   create table t (a int; select 4;";
+        let told: Vec<String> = texts(sql).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(
+            told,
+            [
+                "create or replace rule r as on insert to t do also (select 1; select (2))",
+                "select 3",
+                "create table t (a int",
+                "select 4",
+            ]
+        );
     }
 
     #[test]
