@@ -2,6 +2,7 @@
 
 mod sql;
 mod tables;
+mod types;
 
 use super::{Database, ENGINE};
 
@@ -71,7 +72,7 @@ pub struct Difference {
     pub second: Option<String>,
     /// The statement that would bring the first to the second.
     pub sql: String,
-    /// Whether that takes away what the first has: in a script such a statement is a comment.
+    /// Whether that takes away what the first has, or may cut its values: in a script such a statement is a comment.
     pub destroys: bool,
 }
 
@@ -105,7 +106,7 @@ pub fn script(differences: &[Difference]) -> String {
         out.push('\n');
     }
     if !taking.is_empty() {
-        out.push_str("\n-- These take away what is only in the first: its rows go with them.\n");
+        out.push_str("\n-- These take away what is only in the first, or cut values to a narrower type.\n");
     }
     for difference in taking.into_iter().rev() {
         for line in difference.sql.lines() {

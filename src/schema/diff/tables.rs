@@ -1,6 +1,6 @@
 //! The differences of tables: columns, keys, checks, indexes, triggers.
 
-use super::{Difference, Part, added, changed, gone, sql};
+use super::{Difference, Part, added, changed, gone, sql, types};
 use crate::postgres::catalog::{Column, Table};
 use crate::schema::{Database, flaws::label};
 
@@ -63,7 +63,8 @@ fn altered(table: &str, object: &str, old: &Column, new: &Column, found: &mut Ve
     let alter = |what: String| format!("ALTER TABLE {table} ALTER COLUMN {name} {what};");
     if old.type_name != new.type_name {
         let using = alter(format!("TYPE {} USING {name}::{0}", new.type_name));
-        found.push(changed(Part::Type, object, &old.type_name, &new.type_name, using));
+        let change = changed(Part::Type, object, &old.type_name, &new.type_name, using);
+        found.push(Difference { destroys: !types::keeps(&old.type_name, &new.type_name), ..change });
     }
     if old.default != new.default || old.generated != new.generated || old.identity != new.identity {
         let says = |c: &Column| match (&c.identity, &c.default) {
