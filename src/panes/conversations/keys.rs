@@ -221,7 +221,7 @@ impl Conversations {
             Some(Shown::Patterns { rows: Some(rows), at, .. }) => rows.get(*at).map(items::pattern),
             _ => return,
         };
-        let (width, height) = view::preview_size(self.size);
+        let (width, height) = view::beside_size(self.size);
         self.preview.wanted = None;
         self.preview.shown = item.map(|item| (item.id, Document::new(vec![item], [false, false], width, height)));
     }

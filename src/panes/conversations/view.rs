@@ -64,6 +64,23 @@ pub(super) fn preview_size(size: Size) -> (usize, usize) {
     (usize::from(preview.width.saturating_sub(3)), usize::from(size.height.saturating_sub(3)))
 }
 
+/// The places of a table and of what its cursor is at: beside it, or below it where there is the room.
+fn beside(area: Rect) -> (Rect, Rect) {
+    if has_preview(area.as_size()) {
+        let wide = (area.width - 2) * 11 / 20;
+        return (Rect { width: area.width - wide, ..area }, Rect { x: area.right() - wide, width: wide, ..area });
+    }
+    let high = if area.height >= 14 { area.height / 2 } else { 0 };
+    let below = high.saturating_sub(1);
+    (Rect { height: area.height - high, ..area }, Rect { y: area.bottom() - below, height: below, ..area })
+}
+
+/// The room of what the cursor of a table is at.
+pub(super) fn beside_size(size: Size) -> (usize, usize) {
+    let (_, look) = beside(Rect::new(0, 0, size.width, size.height));
+    (usize::from(look.width.saturating_sub(3)), usize::from(look.height))
+}
+
 /// The room of what is read.
 pub(super) fn document_size(size: Size) -> (usize, usize) {
     (usize::from(size.width.saturating_sub(3).min(120)), usize::from(size.height.saturating_sub(1)))

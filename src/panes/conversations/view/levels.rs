@@ -4,7 +4,7 @@ use super::super::Conversations;
 use super::super::document::flat;
 use super::super::items::minute;
 use super::super::levels::{Level, Shown};
-use super::{View, document, has_preview, nothing, zones};
+use super::{View, beside, document, nothing, zones};
 use crate::conversation::search::{Found, Results};
 use crate::conversation::{Block, Pattern};
 use crate::ui::format::count;
@@ -103,16 +103,7 @@ fn table(
     at: usize,
     row: &dyn Fn(usize) -> Row,
 ) {
-    let (list, look) = if has_preview(area.as_size()) {
-        let wide = (area.width - 2) * 11 / 20;
-        (Rect { width: area.width - wide, ..area }, Rect { x: area.right() - wide, width: wide, ..area })
-    } else {
-        let high = if area.height >= 14 { area.height / 2 } else { 0 };
-        (
-            Rect { height: area.height - high, ..area },
-            Rect { y: area.bottom() - high.saturating_sub(1), height: high.saturating_sub(1), ..area },
-        )
-    };
+    let (list, look) = beside(area);
     let table = Table { zone: zones::ROWS, columns, len, selected: Some(at), focused: true, row };
     table.draw(scene, list, &mut view.rows);
     if look.height > 0
