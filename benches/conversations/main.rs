@@ -1,7 +1,7 @@
 //! Conversations in numbers: pages of the list over both sides, opening one, full text, similarity, and what an index finds of what is near.
 //!
-//! `cargo bench --bench conversations -- [--conversations N] [--runs N]`. It starts a pair of servers of its own, fills both with N
-//! conversations of 50 messages each (every tenth message of the replica with a vector), and prints a table in Markdown.
+//! `cargo bench --bench conversations -- [--conversations N] [--every N] [--runs N]`. It starts a pair of servers of its own, fills both with N
+//! conversations of 50 messages each (every tenth, or `--every`, message of the replica with a vector), and prints a table in Markdown.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a bench that meets an error has ended, and prints")]
 #![allow(dead_code, reason = "it shares the bed of the engine's bench")]
@@ -25,13 +25,14 @@ fn main() {
         at.and_then(|at| arguments.get(at + 1)).map_or(otherwise, |n| n.parse().unwrap())
     };
     let (conversations, runs) = (number("--conversations", 20_000), number("--runs", 200));
+    let every = number("--every", 10);
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let bed = Bed::start().await;
         let two = Two { master: bed.migrated(Side::Master).await, replica: bed.migrated(Side::Replica).await };
         for side in [Side::Master, Side::Replica] {
             let began = Instant::now();
             let target = if side == Side::Master { &two.master } else { &two.replica };
-            fill(&connect(&bed.superuser(side, target.database())).await, side, conversations).await;
+            fill(&connect(&bed.superuser(side, target.database())).await, side, conversations, every).await;
             eprintln!("{side} filled in {:.0} s", began.elapsed().as_secs_f64());
         }
         measure(&two, runs).await;
@@ -40,7 +41,7 @@ fn main() {
 }
 
 /// Fills a side with the same texts as the other: ids and words are made of numbers.
-async fn fill(client: &Client, side: Side, conversations: usize) {
+async fn fill(client: &Client, side: Side, conversations: usize, every: usize) {
     let user = if side == Side::Master { "gen_random_uuid()" } else { "'allan'" };
     let key = |kind: &str, n: &str| format!("md5('{kind}' || {n})::uuid");
     let statements = [
@@ -75,7 +76,7 @@ async fn fill(client: &Client, side: Side, conversations: usize) {
             key("c", "(1 + n % C)".replace('C', &conversations.to_string()).as_str()),
             conversations * 50
         ),
-        if side == Side::Replica { vectors(conversations * 5) } else { "select 1".to_owned() },
+        if side == Side::Replica { vectors(conversations * 50 / every, every) } else { "select 1".to_owned() },
         "create index robbie_search_message on code_messages using gin (robbie_sync.search_vector((coalesce(content, ''))))".to_owned(),
         if side == Side::Replica {
             "create index idx_code_messages_embedding on code_messages using ivfflat (embedding vector_cosine_ops) with (lists = 100)".to_owned()
@@ -93,13 +94,13 @@ async fn fill(client: &Client, side: Side, conversations: usize) {
 }
 
 /// Vectors around 500 middles, as texts lie around subjects.
-fn vectors(count: usize) -> String {
+fn vectors(count: usize, every: usize) -> String {
     format!(
         "create temp table middle as select n, (select array_agg(random() - 0.5 + 0 * (i + n)) from generate_series(1, 1536) i)::vector as v from generate_series(1, 500) n;
          create temp table noise as select n, (select array_agg((random() - 0.5) * 1.2 + 0 * (i + n)) from generate_series(1, 1536) i)::vector as v from generate_series(1, 3000) n;
          update code_messages t set embedding = m.v + e.v, metadata = '{{\"embedder\": \"bench\"}}'
            from generate_series(1, {count}) k, middle m, noise e
-          where t.id = md5('m' || k * 10)::uuid and m.n = 1 + k % 500 and e.n = 1 + (k / 7) % 3000"
+          where t.id = md5('m' || k * {every})::uuid and m.n = 1 + k % 500 and e.n = 1 + (k / 7) % 3000"
     )
 }
 

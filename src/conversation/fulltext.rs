@@ -12,6 +12,8 @@ use uuid::Uuid;
 
 /// Of each kind, how many rows that match are ranked: the newest.
 const RANKED: i64 = 1_000;
+/// Of each kind, how many rows with the words of a phrase are looked into for the phrase: the newest.
+const LOOKED_INTO: i64 = 10_000;
 /// What a hit in a title counts, against one in a text.
 const TITLE: f64 = 1.5;
 
@@ -72,37 +74,68 @@ pub(super) fn text(shape: &Shape, kind: Kind) -> String {
     if parts.is_empty() { "''".to_owned() } else { format!("({})", parts.join(" || ' ' || ")) }
 }
 
+/// How a search is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    /// As it was meant.
+    All,
+    /// One of its terms is enough.
+    Any,
+    /// All, the words of phrases anywhere: what an index knows without a look into the rows.
+    Loose,
+    /// Any, the words of phrases anywhere.
+    LooseAny,
+}
+
+impl Ask {
+    fn is_loose(self) -> bool {
+        matches!(self, Self::Loose | Self::LooseAny)
+    }
+}
+
 /// A term as a `tsquery`.
-fn push_term(out: &mut Statement, term: &Term) {
-    out.push("(phraseto_tsquery('pg_catalog.english'::regconfig, ").text_value(term.phrase()).push(")");
+fn push_term(out: &mut Statement, term: &Term, ask: Ask) {
+    let function = if ask.is_loose() { "plainto_tsquery" } else { "phraseto_tsquery" };
+    let push = |out: &mut Statement, words: String| {
+        out.push(&format!("{function}('pg_catalog.english'::regconfig, ")).text_value(words).push(")");
+    };
+    out.push("(");
+    push(out, term.phrase());
     if let Some(parts) = &term.parts {
-        out.push(" || phraseto_tsquery('pg_catalog.english'::regconfig, ").text_value(parts.join(" ")).push(")");
+        out.push(" || ");
+        push(out, parts.join(" "));
     }
     out.push(")");
 }
 
-fn push_all(out: &mut Statement, query: &Query, any: bool) {
+/// Whether a term is words in their order, of which an index knows only that they are there.
+fn is_phrase(term: &Term) -> bool {
+    term.words.len() > 1 || term.parts.is_some()
+}
+
+fn push_all(out: &mut Statement, query: &Query, ask: Ask) {
     for (n, alternative) in query.alternatives.iter().enumerate() {
         out.push(if n > 0 { " || (" } else { "(" });
         for (n, term) in alternative.with.iter().enumerate() {
-            out.push(match (n, any) {
+            out.push(match (n, ask) {
                 (0, _) => "(",
-                (_, true) => " || ",
-                (_, false) => " && ",
+                (_, Ask::Any | Ask::LooseAny) => " || ",
+                _ => " && ",
             });
-            push_term(out, term);
+            push_term(out, term, ask);
         }
         out.push(")");
-        for term in &alternative.without {
+        // Where the words of a phrase are, the phrase need not be: it keeps nothing out yet.
+        for term in alternative.without.iter().filter(|term| !ask.is_loose() || !is_phrase(term)) {
             out.push(" && !! ");
-            push_term(out, term);
+            push_term(out, term, ask);
         }
         out.push(")");
     }
 }
 
 /// The rows of a kind in which everything (or, for `any`, something) of the search is.
-fn statement(shape: &Shape, kind: Kind, query: &Query, any: bool) -> Statement {
+fn statement(shape: &Shape, kind: Kind, query: &Query, ask: Ask) -> Statement {
     let text = text(shape, kind);
     let vector = vector(shape, &text);
     let made = shape.column(kind, "r", if kind == Kind::Pattern { "last_used" } else { "created_at" }, "timestamptz");
@@ -112,26 +145,36 @@ fn statement(shape: &Shape, kind: Kind, query: &Query, any: bool) -> Statement {
         Kind::Message | Kind::Block => shape.column(kind, "r", "conversation_id", "uuid"),
     };
     let mut out = Statement::new("SELECT d.id, d.conversation, ts_rank_cd(d.v, ");
-    push_all(&mut out, query, true);
+    push_all(&mut out, query, Ask::Any);
     out.push(", 1)::float8, ARRAY[");
     for (n, term) in query.terms().into_iter().enumerate() {
         out.push(if n > 0 { ", " } else { "" }).push("(d.v @@ ");
-        push_term(&mut out, term);
+        push_term(&mut out, term, Ask::All);
         if let Some(exactly) = term.exactly() {
             // Words that English drops are in no vector: of such a phrase only the text can say.
             out.push(" OR numnode(");
-            push_term(&mut out, term);
+            push_term(&mut out, term, Ask::All);
             out.push(") = 0) AND d.text ~* ").text_value(exactly);
         } else {
             out.push(")");
         }
     }
-    out.push(&format!(
-        "] FROM (SELECT r.id, {conversation} AS conversation, {text} AS text, {vector} AS v FROM public.{} r WHERE {vector} @@ (",
+    let rows = format!(
+        "SELECT r.id, {conversation} AS conversation, {text} AS text, {vector} AS v, {made} AS made FROM public.{} r WHERE {vector} @@ (",
         kind.table()
-    ));
-    push_all(&mut out, query, any);
-    out.push(&format!(") ORDER BY {made} DESC NULLS LAST, r.id LIMIT ")).bind(Value::Int(RANKED)).push(") d");
+    );
+    let newest = ") ORDER BY made DESC NULLS LAST, id LIMIT ";
+    let phrases = query.alternatives.iter().flat_map(|a| a.with.iter().chain(&a.without)).any(is_phrase);
+    if phrases {
+        // An index does not know where in a row its words stand: of frequent words a bounded number of rows is looked into.
+        out.push("] FROM (SELECT * FROM (").push(&rows);
+        push_all(&mut out, query, if ask == Ask::Any { Ask::LooseAny } else { Ask::Loose });
+        out.push(newest).bind(Value::Int(LOOKED_INTO)).push(") c WHERE c.v @@ (");
+    } else {
+        out.push("] FROM (").push(&rows);
+    }
+    push_all(&mut out, query, ask);
+    out.push(newest).bind(Value::Int(RANKED)).push(") d");
     out
 }
 
@@ -140,7 +183,7 @@ async fn hits(link: &Link, shape: &Shape, kind: Kind, query: &Query, any: bool) 
         return Ok(Vec::new());
     }
     let client = link.session().await?;
-    let found = rows(&client, link, &statement(shape, kind, query, any)).await?;
+    let found = rows(&client, link, &statement(shape, kind, query, if any { Ask::Any } else { Ask::All })).await?;
     let hit = |row: &tokio_postgres::Row| Hit {
         kind,
         id: row.get(0),

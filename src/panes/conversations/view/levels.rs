@@ -53,6 +53,11 @@ pub(super) fn draw(pane: &Conversations, level: &Level, scene: &mut Scene<'_>, a
         Shown::Patterns { rows: Some(rows), at, .. } if !rows.is_empty() => {
             table(pane, scene, area, view, &PATTERNS, rows.len(), *at, &|i| pattern(&rows[i]));
         }
+        Shown::Results { results: Some(Ok(found)), .. } if found.results.is_empty() => {
+            let way =
+                "Other words, w for another way to search; \"quotes\" are exact, OR takes either, -word leaves out.";
+            nothing(scene, area, &["Nothing was found.".to_owned(), way.to_owned()]);
+        }
         Shown::Results { results: Some(Ok(found)), at, .. } => results(scene, area, view, found, *at),
         _ => nothing(scene, area, &[level.sentence().text]),
     }
