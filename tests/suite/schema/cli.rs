@@ -111,6 +111,16 @@ async fn reports_are_made_of_what_is_there() {
     let inventory = document(&robbie(&pair, &["inventory", "--json", "--target", "replica"]));
     assert_eq!(inventory["databases"][0]["family"], "smart-robbie");
 
+    let differ = robbie(&pair, &["diff", "replica", "master", "--json"]);
+    assert_eq!(code(&differ), 1, "{differ:?}");
+    let said = document(&differ);
+    assert_eq!((&said["first"], &said["second"]), (&"laptop".into(), &"master".into()));
+    let user =
+        said["differences"].as_array().unwrap().iter().find(|d| d["object"] == "learned_patterns.user_id").unwrap();
+    assert_eq!((&user["part"], &user["first"], &user["second"]), (&"type".into(), &"text".into(), &"uuid".into()));
+    assert_eq!(code(&robbie(&pair, &["diff", "laptop", "replica"])), 0, "one and the same");
+    assert_eq!(code(&robbie(&pair, &["diff", "master", "/nowhere"])), 2);
+
     let mut half = support::pair().await;
     half.replica.config.dbname("no_such_database");
     let scored = robbie(&half, &["score", "--json"]);
@@ -141,6 +151,10 @@ async fn an_analysis_is_written_anew_and_touches_no_database() {
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }
+    let second = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/schema/faulty/second");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/suite/schema/faulty/second/all.sql");
+    let same = support::command(folder.path()).args(["schema", "diff", second, file]).output().unwrap();
+    assert_eq!(code(&same), 0, "{same:?}");
     let none = support::command(folder.path()).args(["schema", "analyze", "/nowhere"]).output().unwrap();
     assert_eq!(code(&none), 2, "{none:?}");
 }

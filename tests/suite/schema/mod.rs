@@ -7,6 +7,7 @@ mod deployed_master;
 mod deployed_pair;
 mod deployed_replica;
 mod diff;
+mod pane;
 mod repeatable;
 mod reports;
 mod runner;
