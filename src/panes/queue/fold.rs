@@ -215,6 +215,19 @@ impl Folded {
         parts
     }
 
+    /// The value that the cursor is on, where a line of `cells` does not hold it: its beginning, so many bytes at most, and how many
+    /// characters there are behind it.
+    pub(super) fn cut(&self, cells: usize, most: usize) -> Option<(&str, usize)> {
+        let (_, line) = self.here().filter(|(_, line)| line.kind != Kind::Open)?;
+        let value = self.layout.value(line);
+        let before = 2 * usize::from(line.depth.min(DEEPEST)) + crate::ui::text::width(self.layout.key(line)) + 2;
+        let begin = &value[..value.floor_char_boundary(most)];
+        if before + crate::ui::text::width(begin) < cells {
+            return None;
+        }
+        Some((begin, value[begin.len()..].chars().count()))
+    }
+
     /// A text with the words that were looked for marked; around the first of them where the text is long.
     fn marked(&self, text: &str, role: Role, cells: usize, parts: &mut Vec<(String, Role)>) {
         let long = text.len() > cells;

@@ -102,7 +102,12 @@ fn section(pane: &Queue, detail: &Detail, scene: &mut Scene<'_>, area: Rect, vie
             let cells = usize::from(area.width);
             let line = |row: usize| inside.payload.row(row, cells);
             let (len, cursor) = (inside.payload.rows(), inside.payload.cursor());
-            Lines { zone: PAYLOAD, len, cursor, focused, line: &line }.draw(scene, area, &mut view.payload);
+            let under = if focused { whole_value(inside, area) } else { Vec::new() };
+            let lines = Rect { height: area.height - under.len() as u16, ..area };
+            Lines { zone: PAYLOAD, len, cursor, focused, line: &line }.draw(scene, lines, &mut view.payload);
+            for (i, (words, role)) in under.iter().enumerate() {
+                prose::line(scene, Rect { y: lines.bottom() + i as u16, height: 1, ..area }, &[(words, *role)]);
+            }
         }
         Section::Tries => {
             let all = history::lines(detail);
@@ -114,6 +119,20 @@ fn section(pane: &Queue, detail: &Detail, scene: &mut Scene<'_>, area: Rect, vie
             );
         }
     }
+}
+
+/// The value under the cursor as it does not fit its line: wrapped, in the lower half.
+fn whole_value(inside: &Inside, area: Rect) -> Vec<(String, Role)> {
+    let (cells, most) = (usize::from(area.width), usize::from(area.height / 2));
+    let Some((begin, behind)) = inside.payload.cut(cells, cells * most * 4).filter(|_| most > 1) else {
+        return Vec::new();
+    };
+    let mut lines = text::wrap(&text::safe(begin), cells);
+    let more = behind > 0 || lines.len() > most - 1;
+    lines.truncate(if more { most.saturating_sub(2) } else { most - 1 });
+    let rule = ("─".repeat(cells), Role::Border);
+    let all = std::iter::once(rule).chain(lines.into_iter().map(|line| (line, Role::Text)));
+    all.chain(more.then(|| ("… and more: Y copies all of it".to_owned(), Role::Muted))).collect()
 }
 
 /// How many lines the section has that the keys scroll.

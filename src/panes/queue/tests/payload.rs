@@ -78,3 +78,19 @@ fn a_refresh_keeps_what_is_folded_and_where_one_is() {
     tell(&mut pane, Message::Detail(id(1), Some(Box::new(detail(1)))));
     assert_eq!(drawn(&pane, 80, 30, 1), before);
 }
+
+#[test]
+fn a_value_that_is_longer_than_its_line_stands_whole_below() {
+    let mut pane = payload((80, 24));
+    let long = format!("{{\"short\": 1, \"long\": \"{} end\"}}", "some words of it ".repeat(9));
+    tell(&mut pane, Message::Laid(id(1), Arc::new(json::Layout::new(long, 0))));
+    pane.update(Input::Move(Move::Down), Now::at(1));
+    assert!(!drawn(&pane, 80, 24, 1).contains("it end"), "what fits needs no more room");
+    pane.update(Input::Move(Move::Down), Now::at(1));
+    insta::assert_snapshot!("payload_long_80x24", drawn(&pane, 80, 24, 1));
+    assert!(drawn(&pane, 80, 24, 1).contains("it  end"));
+    let endless = format!("[\"{}\"]", "endless ".repeat(1_000_000));
+    tell(&mut pane, Message::Laid(id(1), Arc::new(json::Layout::new(endless, 0))));
+    pane.update(Input::Move(Move::Up), Now::at(1));
+    assert!(drawn(&pane, 80, 24, 1).contains("… and more: Y copies all of it"));
+}
