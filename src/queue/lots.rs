@@ -174,7 +174,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn lots_leave_nothing_out_and_do_not_meet(first in -5_i64..1 << 40, places in 0_i64..1 << 40, entries in -1_i64..1 << 41) {
+        fn lots_leave_nothing_out_and_do_not_meet(first in -5_i64..1 << 40, places in 0_i64..1 << 40, entries in -1_i64..1 << 30) {
             let lots = divided(first, first + places, entries, FILTERED);
             if let [one] = lots[..] {
                 prop_assert_eq!(one, None);
