@@ -123,10 +123,14 @@ fn chip(link: &LinkView, detail: Detail, replicas: Option<usize>) -> Parts {
 }
 
 fn tabs(shell: &Shell, scene: &mut Scene<'_>, area: Rect, now: Now) {
-    let right = state(shell, now);
-    let right_width = width(&right) + 1;
+    let mut right = state(shell, now);
     let titles: Vec<String> = (0..shell.tabs.len()).map(|i| tab_title(shell, i)).collect();
     let wanted: u16 = titles.iter().map(|t| text::width(t) as u16).sum();
+    // That one may write goes first: it is what a person takes for granted.
+    if wanted + width(&right) + 1 >= area.width {
+        right.retain(|(words, _)| words != "writes on");
+    }
+    let right_width = width(&right) + 1;
     let fits = wanted + right_width <= area.width;
     let room = if fits { area.width - right_width } else { area.width };
     let mut x = area.x;
