@@ -20,6 +20,19 @@ pub struct ActionSpec<A> {
     pub help: &'static str,
 }
 
+impl<A: Copy> ActionSpec<A> {
+    /// A row of a table of actions.
+    pub const fn new(
+        action: A,
+        name: &'static str,
+        keys: &'static [&'static str],
+        short: &'static str,
+        help: &'static str,
+    ) -> Self {
+        Self { action, name, keys, short, help }
+    }
+}
+
 /// What the keys are called that do things, for texts that name them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KeyNames(HashMap<String, String>);

@@ -43,4 +43,20 @@ impl Links {
             Side::Replica => &self.replica,
         }
     }
+
+    /// Whether another replica is shown than `old` said: what was read of that one is not about this one.
+    pub fn is_other_replica(&self, old: &Self) -> bool {
+        (&self.replica.name, &self.replica.database) != (&old.replica.name, &old.replica.database)
+    }
+
+    /// Whether each side is connected: the master, the replica.
+    pub fn up(&self) -> [bool; 2] {
+        [self.master.is_up(), self.replica.is_up()]
+    }
+
+    /// The name that must be typed before a protected side is written to.
+    pub fn name_wanted(&self, side: Side) -> Option<String> {
+        let link = self.of(side);
+        link.protected.then(|| link.name.clone())
+    }
 }

@@ -132,6 +132,22 @@ pub enum Move {
     Last,
 }
 
+impl Move {
+    /// Where the cursor goes from `at` in a list of `len`; left and right leave it where it is.
+    pub fn within(self, at: usize, len: usize, page: usize) -> usize {
+        let last = len.saturating_sub(1);
+        match self {
+            Self::Up => at.saturating_sub(1),
+            Self::Down => (at + 1).min(last),
+            Self::PageUp => at.saturating_sub(page),
+            Self::PageDown => (at + page).min(last),
+            Self::First => 0,
+            Self::Last => last,
+            Self::Left | Self::Right => at,
+        }
+    }
+}
+
 /// What a pane is told.
 #[derive(Clone, Debug)]
 pub enum Input<A, M> {

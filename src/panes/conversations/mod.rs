@@ -16,7 +16,7 @@ mod work;
 
 use crate::conversation::search::Mode;
 use crate::conversation::{Presence, Sides};
-use crate::postgres::LinkStatus;
+use crate::postgres::{LinkStatus, Side};
 use crate::ui::field::Field as Line;
 use crate::ui::format::{count, plural};
 use crate::ui::{ActionSpec, Answer, Effect, Input, Job, Links, Move, Now, Pane, Policy, Role, Scene, Services, Step};
@@ -124,19 +124,17 @@ impl Conversations {
     }
 
     fn links_changed(&mut self, links: Arc<Links>) -> Step<Self> {
-        let name = |l: &Links| (l.replica.name.clone(), l.replica.database.clone());
-        if self.links.as_ref().is_some_and(|old| name(old) != name(&links)) {
+        if self.links.as_ref().is_some_and(|old| links.is_other_replica(old)) {
             *self = Self { shown: self.shown, size: self.size, now: self.now, ..Self::default() };
         }
-        let up = |l: &Links| [l.master.is_up(), l.replica.is_up()];
-        let moved = self.links.as_ref().is_none_or(|old| up(old) != up(&links));
+        let moved = self.links.as_ref().is_none_or(|old| old.up() != links.up());
         self.links = Some(links);
         if moved && self.shown { self.refresh() } else { Vec::new() }
     }
 
     /// The name that must be typed before a protected master is written to.
     fn protected(&self) -> Option<String> {
-        self.links.as_ref().and_then(|l| l.master.protected.then(|| l.master.name.clone()))
+        self.links.as_ref().and_then(|l| l.name_wanted(Side::Master))
     }
 
     /// The sides that are away, as the links say.
@@ -328,8 +326,13 @@ impl Conversations {
         Answer::new(role, format!("{text}; {said}."))
     }
 
+    /// Rows that a page moves.
+    fn page(&self) -> usize {
+        usize::from(self.size.height.saturating_sub(2).max(1))
+    }
+
     fn page_of(&self, step: Move) -> Option<i64> {
-        let page = i64::from(self.size.height.saturating_sub(2).max(1));
+        let page = self.page() as i64;
         match step {
             Move::Up => Some(-1),
             Move::Down => Some(1),

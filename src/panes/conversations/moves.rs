@@ -42,6 +42,7 @@ impl Conversations {
         if step == Move::Left {
             return self.back();
         }
+        let page = self.page();
         let Some(level) = self.levels.last_mut() else { return Vec::new() };
         match &mut level.shown {
             Shown::Reading { id, about, document, loading, .. } => {
@@ -97,7 +98,7 @@ impl Conversations {
                 if step == Move::Right {
                     return self.open();
                 }
-                *at = moved(*at, rows.len(), by, step);
+                *at = step.within(*at, rows.len(), page);
                 self.look();
                 Vec::new()
             }
@@ -105,8 +106,8 @@ impl Conversations {
                 if step == Move::Right {
                     return self.open();
                 }
-                let by = by.map(|by| if by.abs() > 1 { by / 3 } else { by });
-                *at = moved(*at, found.results.len(), by, step);
+                // A result takes three rows.
+                *at = step.within(*at, found.results.len(), (page / 3).max(1));
                 Vec::new()
             }
             _ => Vec::new(),
@@ -159,15 +160,4 @@ impl Conversations {
         }
         self.step(if lines < 0 { Move::Up } else { Move::Down })
     }
-}
-
-fn moved(at: usize, len: usize, by: Option<i64>, step: Move) -> usize {
-    let last = len.saturating_sub(1) as i64;
-    let to = match (by, step) {
-        (Some(by), _) => at as i64 + by,
-        (None, Move::First) => 0,
-        (None, Move::Last) => last,
-        (None, _) => at as i64,
-    };
-    usize::try_from(to.clamp(0, last)).unwrap_or(0)
 }

@@ -12,7 +12,7 @@ mod work;
 use crate::health::{Known, Report, Standing};
 use crate::postgres::{LinkStatus, Side};
 use crate::ui::header::Facts;
-use crate::ui::pane::{Ask, LinkView};
+use crate::ui::pane::Ask;
 use crate::ui::{
     ActionSpec, Answer, Effect, Input, Job, Level, Links, Move, Now, Pane, Policy, Role, Route, Scene, Services, Step,
 };
@@ -230,8 +230,7 @@ impl Health {
     }
 
     fn links_changed(&mut self, links: Arc<Links>) -> Step<Self> {
-        let name = |l: &LinkView| (l.name.clone(), l.database.clone());
-        let other_replica = self.links.as_ref().is_some_and(|old| name(&old.replica) != name(&links.replica));
+        let other_replica = self.links.as_ref().is_some_and(|old| links.is_other_replica(old));
         if other_replica {
             let shown = self.shown;
             *self = Self { shown, ..Self::default() };

@@ -35,54 +35,50 @@ pub enum Action {
     Refresh,
 }
 
-const fn spec(
-    action: Action,
-    name: &'static str,
-    keys: &'static [&'static str],
-    short: &'static str,
-    help: &'static str,
-) -> ActionSpec<Action> {
-    ActionSpec { action, name, keys, short, help }
-}
-
 /// The table of them.
 pub const ACTIONS: &[ActionSpec<Action>] = &[
-    spec(
+    ActionSpec::new(
         Action::Save,
         "save",
         &["w"],
         "save",
         "Show what saving changes on each side, and save: the master first, then the replica.",
     ),
-    spec(Action::Forget, "forget", &["x"], "undo edits", "Forget what was edited and not saved."),
-    spec(Action::NextUser, "next-user", &["u"], "next user", "Show the next user."),
-    spec(Action::PreviousUser, "previous-user", &["U"], "user before", "Show the user before."),
-    spec(
+    ActionSpec::new(Action::Forget, "forget", &["x"], "undo edits", "Forget what was edited and not saved."),
+    ActionSpec::new(Action::NextUser, "next-user", &["u"], "next user", "Show the next user."),
+    ActionSpec::new(Action::PreviousUser, "previous-user", &["U"], "user before", "Show the user before."),
+    ActionSpec::new(
         Action::History,
         "history",
         &["H"],
         "history",
         "Show what was changed when, by whom and why; Enter goes back to a point.",
     ),
-    spec(Action::Presets, "presets", &["o"], "presets", "Show the presets; Enter applies one."),
-    spec(Action::Whose, "whose", &["f"], "this user or all", "Show the history of all users, or of this one only."),
-    spec(
+    ActionSpec::new(Action::Presets, "presets", &["o"], "presets", "Show the presets; Enter applies one."),
+    ActionSpec::new(
+        Action::Whose,
+        "whose",
+        &["f"],
+        "this user or all",
+        "Show the history of all users, or of this one only.",
+    ),
+    ActionSpec::new(
         Action::Span,
         "span",
         &["d"],
         "other span",
         "Show another span of the history: a day, a week, a month, a year, all.",
     ),
-    spec(
+    ActionSpec::new(
         Action::NewPreset,
         "new-preset",
         &["n"],
         "new preset",
         "Make a preset of the state as it is here, edits and all.",
     ),
-    spec(Action::EditPreset, "edit-preset", &["e"], "edit", "Edit what the selected preset sets."),
-    spec(Action::DeletePreset, "delete-preset", &["D"], "delete", "Delete the selected preset."),
-    spec(Action::Mine, "mine", &["<"], "mine", "Where others were first: set it as wanted all the same."),
-    spec(Action::Theirs, "theirs", &[">"], "theirs", "Where others were first: leave it as they made it."),
-    spec(Action::Refresh, "refresh", &["R"], "refresh", "Read both sides again now."),
+    ActionSpec::new(Action::EditPreset, "edit-preset", &["e"], "edit", "Edit what the selected preset sets."),
+    ActionSpec::new(Action::DeletePreset, "delete-preset", &["D"], "delete", "Delete the selected preset."),
+    ActionSpec::new(Action::Mine, "mine", &["<"], "mine", "Where others were first: set it as wanted all the same."),
+    ActionSpec::new(Action::Theirs, "theirs", &[">"], "theirs", "Where others were first: leave it as they made it."),
+    ActionSpec::new(Action::Refresh, "refresh", &["R"], "refresh", "Read both sides again now."),
 ];

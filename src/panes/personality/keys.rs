@@ -11,6 +11,8 @@ use chrono::{DateTime, Utc};
 
 /// Who did it, for the history.
 const ACTOR: &str = "console";
+/// Rows that a page moves.
+const PAGE: usize = 10;
 
 impl Personality {
     pub(super) fn act(&mut self, action: Action) -> Step<Self> {
@@ -70,10 +72,10 @@ impl Personality {
         match (&mut self.level, step) {
             (Level::State, Move::Left | Move::Right) => return self.nudge(step == Move::Right),
             (Level::Clashes { mine, at, .. }, Move::Left | Move::Right) => mine[*at] = step == Move::Left,
-            (Level::State, step) => self.row = moved(self.row, fields, step),
-            (Level::History, step) => self.chosen = moved(self.chosen, told, step),
-            (Level::Presets, step) => self.preset = moved(self.preset, presets, step),
-            (Level::Clashes { at, clashes, .. }, step) => *at = moved(*at, clashes.len(), step),
+            (Level::State, step) => self.row = step.within(self.row, fields, PAGE),
+            (Level::History, step) => self.chosen = step.within(self.chosen, told, PAGE),
+            (Level::Presets, step) => self.preset = step.within(self.preset, presets, PAGE),
+            (Level::Clashes { at, clashes, .. }, step) => *at = step.within(*at, clashes.len(), PAGE),
         }
         Vec::new()
     }
@@ -320,19 +322,6 @@ impl Personality {
 
 fn refused(step: Result<(), String>) -> Step<Personality> {
     step.err().map(|reason| Effect::toast(Weight::Warn, reason)).into_iter().collect()
-}
-
-fn moved(at: usize, len: usize, step: Move) -> usize {
-    let last = len.saturating_sub(1);
-    match step {
-        Move::Up => at.saturating_sub(1),
-        Move::Down => (at + 1).min(last),
-        Move::PageUp => at.saturating_sub(10),
-        Move::PageDown => (at + 10).min(last),
-        Move::First => 0,
-        Move::Last => last,
-        Move::Left | Move::Right => at,
-    }
 }
 
 /// A moment as it is typed: a span from now, a moment, or nothing.

@@ -144,19 +144,17 @@ impl Personality {
     }
 
     fn links_changed(&mut self, links: Arc<Links>) -> Step<Self> {
-        let name = |l: &Links| (l.replica.name.clone(), l.replica.database.clone());
-        if self.links.as_ref().is_some_and(|old| name(old) != name(&links)) {
+        if self.links.as_ref().is_some_and(|old| links.is_other_replica(old)) {
             *self = Self { shown: self.shown, ..Self::default() };
         }
-        let up = |l: &Links| [l.master.is_up(), l.replica.is_up()];
-        let moved = self.links.as_ref().is_none_or(|old| up(old) != up(&links));
+        let moved = self.links.as_ref().is_none_or(|old| old.up() != links.up());
         self.links = Some(links);
         if moved && self.shown { self.everything() } else { Vec::new() }
     }
 
     /// The name that must be typed before a protected master is written to.
     fn protected(&self) -> Option<String> {
-        self.links.as_ref().and_then(|l| l.master.protected.then(|| l.master.name.clone()))
+        self.links.as_ref().and_then(|l| l.name_wanted(Side::Master))
     }
 }
 

@@ -64,8 +64,7 @@ impl Queue {
 
     /// The name that a person must type before a protected target is written to.
     pub(super) fn name_wanted(&self, side: Side) -> Option<String> {
-        let link = self.links.as_ref()?.of(side);
-        link.protected.then(|| link.name.clone())
+        self.links.as_ref()?.name_wanted(side)
     }
 
     /// Why nothing can be replayed here.

@@ -72,26 +72,16 @@ impl Folded {
 
     /// Moves the cursor. Left folds and right unfolds; `false`: there is nothing of the sort here.
     pub(super) fn step(&mut self, step: Move, page: usize) -> bool {
-        let last = self.rows().saturating_sub(1);
-        self.cursor = match step {
-            Move::Up => self.cursor.saturating_sub(1),
-            Move::Down => (self.cursor + 1).min(last),
-            Move::PageUp => self.cursor.saturating_sub(page),
-            Move::PageDown => (self.cursor + page).min(last),
-            Move::First => 0,
-            Move::Last => last,
-            Move::Left | Move::Right => {
-                let wanted = step == Move::Left;
-                return match self.here() {
-                    // The whole of it is not folded on the way to the next part.
-                    Some((0, _)) if wanted => false,
-                    Some((index, line)) if line.kind == Kind::Open && self.shut.contains(&index) != wanted => {
-                        self.fold()
-                    }
-                    _ => false,
-                };
-            }
-        };
+        if matches!(step, Move::Left | Move::Right) {
+            let wanted = step == Move::Left;
+            return match self.here() {
+                // The whole of it is not folded on the way to the next part.
+                Some((0, _)) if wanted => false,
+                Some((index, line)) if line.kind == Kind::Open && self.shut.contains(&index) != wanted => self.fold(),
+                _ => false,
+            };
+        }
+        self.cursor = step.within(self.cursor, self.rows(), page);
         true
     }
 

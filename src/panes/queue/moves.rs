@@ -15,18 +15,11 @@ impl Queue {
     }
 
     fn move_reason(&mut self, step: Move) -> Step<Self> {
-        let last = self.groups.as_ref().map_or(0, |groups| groups.groups.len().saturating_sub(1));
-        let page = usize::from(self.rows.max(2) - 1);
-        self.reason = match step {
-            Move::Up => self.reason.saturating_sub(1),
-            Move::Down => (self.reason + 1).min(last),
-            Move::PageUp => self.reason.saturating_sub(page),
-            Move::PageDown => (self.reason + page).min(last),
-            Move::First => 0,
-            Move::Last => last,
-            Move::Left => self.reason,
-            Move::Right => return self.open(),
-        };
+        if step == Move::Right {
+            return self.open();
+        }
+        let groups = self.groups.as_ref().map_or(0, |groups| groups.groups.len());
+        self.reason = step.within(self.reason, groups, usize::from(self.rows.max(2) - 1));
         Vec::new()
     }
 

@@ -27,56 +27,64 @@ pub enum Action {
     Refresh,
 }
 
-const fn spec(
-    action: Action,
-    name: &'static str,
-    keys: &'static [&'static str],
-    short: &'static str,
-    help: &'static str,
-) -> ActionSpec<Action> {
-    ActionSpec { action, name, keys, short, help }
-}
-
 /// The table of them.
 pub const ACTIONS: &[ActionSpec<Action>] = &[
-    spec(Action::Next, "next-section", &["v"], "next view", "Show the next of the pane's views; → does so too."),
-    spec(Action::Previous, "previous-section", &["V"], "view before", "Show the view before; ← does so too."),
-    spec(
+    ActionSpec::new(
+        Action::Next,
+        "next-section",
+        &["v"],
+        "next view",
+        "Show the next of the pane's views; → does so too.",
+    ),
+    ActionSpec::new(
+        Action::Previous,
+        "previous-section",
+        &["V"],
+        "view before",
+        "Show the view before; ← does so too.",
+    ),
+    ActionSpec::new(
         Action::DryRun,
         "dry-run-migrations",
         &["d"],
         "dry run",
         "Run the pending migrations of the selected side in one transaction, and roll it back.",
     ),
-    spec(Action::Apply, "apply-migrations", &["a"], "apply", "Run the pending migrations of the selected side."),
-    spec(
+    ActionSpec::new(
+        Action::Apply,
+        "apply-migrations",
+        &["a"],
+        "apply",
+        "Run the pending migrations of the selected side.",
+    ),
+    ActionSpec::new(
         Action::Copy,
         "copy-fix",
         &["y"],
         "copy fix",
         "Copy the SQL of the difference, or the command that closes the gap.",
     ),
-    spec(
+    ActionSpec::new(
         Action::CopyAll,
         "copy-script",
         &["Y"],
         "copy all",
         "Copy the SQL of all differences shown. Nothing of it is run.",
     ),
-    spec(
+    ActionSpec::new(
         Action::Whole,
         "whole-difference",
         &["o"],
         "shared or all",
         "Show the differences of all tables, or only of those that both sides have.",
     ),
-    spec(
+    ActionSpec::new(
         Action::Map,
         "map-user",
         &["e"],
         "map",
         "Map the selected text id to a user of the master, and send what waited.",
     ),
-    spec(Action::Unmap, "unmap-user", &["x"], "unmap", "Take the selected mapping away."),
-    spec(Action::Refresh, "refresh-schema", &["R"], "refresh", "Read both sides again now."),
+    ActionSpec::new(Action::Unmap, "unmap-user", &["x"], "unmap", "Take the selected mapping away."),
+    ActionSpec::new(Action::Refresh, "refresh-schema", &["R"], "refresh", "Read both sides again now."),
 ];

@@ -141,13 +141,13 @@ impl Schema {
             return warn(format!("{} is not mapped", mapping.text));
         }
         let master = self.name(Side::Master);
-        let protected = self.links.as_ref().is_some_and(|l| l.master.protected);
+        let wanted = self.links.as_ref().and_then(|l| l.name_wanted(Side::Master));
         vec![Effect::Ask(Ask {
             question: format!("Take the mapping of {} away on {master}?", mapping.text),
             details: vec!["Entries of this user then wait. Rows that were sent stay as they are.".to_owned()],
             confirm: "Unmap".to_owned(),
             danger: true,
-            type_the_name: protected.then_some(master),
+            type_the_name: wanted,
             then: Command::Unmap(mapping.text.clone()),
         })]
     }
@@ -164,14 +164,14 @@ impl Schema {
                 }
                 let waiting = view::users(self).iter().find(|m| m.text == text).map_or(0, |m| m.waiting);
                 let master = self.name(Side::Master);
-                let protected = self.links.as_ref().is_some_and(|l| l.master.protected);
+                let wanted = self.links.as_ref().and_then(|l| l.name_wanted(Side::Master));
                 let entries = format::plural(waiting.unsigned_abs(), "entry", "entries");
                 vec![Effect::Ask(Ask {
                     question: format!("Map {text} to {user} on {master}?"),
                     details: vec![format!("{entries} waiting for it are sent.")],
                     confirm: "Map".to_owned(),
                     danger: false,
-                    type_the_name: protected.then_some(master),
+                    type_the_name: wanted,
                     then: Command::Map(text, user),
                 })]
             }

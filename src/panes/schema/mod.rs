@@ -55,6 +55,9 @@ const SECTIONS: [(Section, &str); 7] = [
     (Section::Users, "Users"),
 ];
 
+/// Rows that a page moves.
+const PAGE: usize = 10;
+
 /// Both sides, master first.
 const SIDES: [Side; 2] = [Side::Master, Side::Replica];
 
@@ -122,28 +125,19 @@ impl Schema {
     }
 
     fn step(&mut self, step: Move) -> Step<Self> {
-        let (at, last) = (self.selected(), view::len(self).saturating_sub(1));
-        let to = match step {
+        match step {
             Move::Left => return self.turn(SECTIONS.len() - 1),
             Move::Right => return self.turn(1),
-            Move::Up => at.saturating_sub(1),
-            Move::Down => (at + 1).min(last),
-            Move::PageUp => at.saturating_sub(10),
-            Move::PageDown => (at + 10).min(last),
-            Move::First => 0,
-            Move::Last => last,
-        };
-        self.at[self.section as usize] = to;
+            step => self.at[self.section as usize] = step.within(self.selected(), view::len(self), PAGE),
+        }
         Vec::new()
     }
 
     fn links_changed(&mut self, links: Arc<Links>) -> Step<Self> {
-        let name = |l: &Links| (l.replica.name.clone(), l.replica.database.clone());
-        if self.links.as_ref().is_some_and(|old| name(old) != name(&links)) {
+        if self.links.as_ref().is_some_and(|old| links.is_other_replica(old)) {
             *self = Self { shown: self.shown, section: self.section, ..Self::default() };
         }
-        let up = |l: &Links| [l.master.is_up(), l.replica.is_up()];
-        let moved = self.links.as_ref().is_none_or(|old| up(old) != up(&links));
+        let moved = self.links.as_ref().is_none_or(|old| old.up() != links.up());
         self.links = Some(links);
         if moved && self.shown { self.load() } else { Vec::new() }
     }
