@@ -52,7 +52,7 @@ pub(super) fn vector(shape: &Shape, text: &str) -> String {
     }
     // As in 34-search.sql.
     let t = format!("left({text}, 100000)");
-    let plain = format!("translate({t}, '_./\\:-@#+=<>(){{}}[],;''\"', repeat(' ', 32))");
+    let plain = format!("regexp_replace({t}, '[-_./\\\\:@#+=<>(){{}}\\[\\],;''\"]', ' ', 'g')");
     format!(
         "to_tsvector('pg_catalog.english'::regconfig, {plain} || CASE WHEN {t} ~ '[a-z0-9][A-Z]' THEN ' ' || regexp_replace(\
          regexp_replace({plain}, '([a-z0-9])([A-Z])', '\\1 \\2', 'g'), '([A-Z])([A-Z][a-z])', '\\1 \\2', 'g') ELSE '' END)"
