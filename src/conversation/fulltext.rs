@@ -50,7 +50,7 @@ pub(super) fn vector(shape: &Shape, text: &str) -> String {
     if shape.search_function {
         return format!("robbie_sync.search_vector({text})");
     }
-    // As in 34-search.sql.
+    // As in 36-search-words.sql.
     let t = format!("left({text}, 100000)");
     let plain = format!("regexp_replace({t}, '[-_./\\\\:@#+=<>(){{}}\\[\\],;''\"]', ' ', 'g')");
     format!(

@@ -59,6 +59,7 @@ const SMART_ROBBIE: &[Migration] = &[
     Migration::once("33-personality.sql", include_str!("../../migrations/smart-robbie/33-personality.sql")),
     Migration::once("34-search.sql", include_str!("../../migrations/smart-robbie/34-search.sql")),
     Migration::once("34-trash.sql", include_str!("../../migrations/smart-robbie/34-trash.sql")),
+    Migration::repeatable("36-search-words.sql", include_str!("../../migrations/smart-robbie/36-search-words.sql")),
 ];
 
 const UNIFIED: &[Migration] = &[
@@ -124,6 +125,8 @@ const UNIFIED: &[Migration] = &[
     Migration::once("34-search.sql", include_str!("../../migrations/unified/34-search.sql")),
     Migration::once("34-trash.sql", include_str!("../../migrations/unified/34-trash.sql")),
     Migration::once("35-stamps.sql", include_str!("../../migrations/unified/35-stamps.sql")),
+    Migration::repeatable("36-search-words.sql", include_str!("../../migrations/unified/36-search-words.sql")),
+    Migration::once("37-synced-stamps.sql", include_str!("../../migrations/unified/37-synced-stamps.sql")),
 ];
 
 impl Schema {
