@@ -17,7 +17,7 @@ pub async fn run(invocation: &Invocation) -> Result<Exit, Fault> {
 pub async fn open(settings: &Settings, engine: Option<Arc<EngineHandle>>) -> Result<Exit, Fault> {
     let (setup, surroundings) = console::prepare(settings)?;
     let found = targets(settings)?;
-    let embedder = super::conversations::embedder::embedder(settings, None).await?;
+    let embedder = super::conversations::embedder::embedder(settings, None)?;
     let (profile, protected) = (setup.profile.clone(), settings.protected.value);
     let start = async move {
         let replicas = found.replicas.into_iter().map(|target| Arc::new(Link::new(target))).collect();

@@ -250,7 +250,7 @@ pub async fn run(args: ConversationsArgs, invocation: &Invocation) -> Result<Exi
             let found = match (like, text) {
                 (Some((kind, id)), _) => search::more_like(link, shape, kind, id, usize::from(limit)).await?,
                 (None, text) => {
-                    let embedder = embedder::embedder(&invocation.settings, embedder).await?;
+                    let embedder = embedder::embedder(&invocation.settings, embedder)?;
                     search::search(link, shape, &text.unwrap_or_default(), mode.into(), &embedder, usize::from(limit))
                         .await?
                 }

@@ -2,7 +2,7 @@
 
 use super::similar::Origin;
 use crate::postgres::tls::{TlsMode, TlsOptions};
-use crate::postgres::{Fault, Kind as FaultKind};
+use crate::postgres::{Fault, Kind as FaultKind, password};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode, Uri, header};
@@ -13,6 +13,7 @@ use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::OnceCell;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -28,7 +29,20 @@ const LONGEST: usize = 24_000;
 pub struct Endpoint {
     uri: Uri,
     model: String,
-    key: Option<SecretString>,
+    key: Option<Key>,
+    /// What the key's command printed: it is run when the endpoint is first asked, and once.
+    printed: Arc<OnceCell<SecretString>>,
+}
+
+/// Where the endpoint's key comes from.
+#[derive(Clone, Debug)]
+pub enum Key {
+    /// The key itself.
+    Known(SecretString),
+    /// What a command prints.
+    PrintedBy(String),
+    /// A variable of the environment that is not set: asking the endpoint fails, and says so.
+    Unset(String),
 }
 
 /// A vector as pgvector reads it, and how many numbers it has.
@@ -48,12 +62,14 @@ enum Again {
 
 impl Endpoint {
     /// The endpoint at a URL, such as `http://localhost:11434/v1`.
-    pub fn new(url: &str, model: &str, key: Option<SecretString>) -> Result<Self, Fault> {
+    pub fn new(url: &str, model: &str, key: Option<Key>) -> Result<Self, Fault> {
         let whole = url.trim_end_matches('/');
         let whole = if whole.ends_with("/embeddings") { whole.to_owned() } else { format!("{whole}/embeddings") };
         let uri: Uri = whole.parse().map_err(|_| wrong("the URL of [embeddings] cannot be read".to_owned()))?;
         match (uri.scheme_str(), uri.host()) {
-            (Some("http" | "https"), Some(_)) => Ok(Self { uri, model: model.to_owned(), key }),
+            (Some("http" | "https"), Some(_)) => {
+                Ok(Self { uri, model: model.to_owned(), key, printed: Arc::default() })
+            }
             _ => Err(wrong("the URL of [embeddings] must begin with http:// or https:// and name a host".to_owned())),
         }
     }
@@ -73,6 +89,20 @@ impl Endpoint {
         Fault::new(FaultKind::Local, message)
             .about(self.uri.to_string())
             .remedy("look at [embeddings] in the configuration, or use --embedder lexical")
+    }
+    async fn key(&self) -> Result<Option<&SecretString>, Fault> {
+        match &self.key {
+            None => Ok(None),
+            Some(Key::Known(key)) => Ok(Some(key)),
+            Some(Key::PrintedBy(command)) => {
+                self.printed.get_or_try_init(|| password::printed_by(command)).await.map(Some)
+            }
+            Some(Key::Unset(name)) => Err(Fault::new(
+                FaultKind::Settings,
+                format!("{name} is not set: [embeddings] takes the endpoint's key from it"),
+            )
+            .remedy(format!("set {name}, or use --embedder lexical"))),
+        }
     }
     /// Vectors of texts, in their order. Waits and asks again where the endpoint is busy.
     pub async fn embed(&self, texts: &[String]) -> Result<Vec<Vector>, Fault> {
@@ -125,7 +155,7 @@ impl Endpoint {
             .header(header::HOST, self.uri.authority().map_or("", |a| a.as_str()))
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::ACCEPT, "application/json");
-        if let Some(key) = &self.key {
+        if let Some(key) = self.key().await.map_err(Again::Never)? {
             request = request.header(header::AUTHORIZATION, format!("Bearer {}", key.expose_secret()));
         }
         let request = request
@@ -215,7 +245,22 @@ mod tests {
 
     #[test]
     fn a_key_is_not_shown() {
-        let secret = Endpoint::new("https://h/v1", "m", Some(SecretString::from("sk-123"))).unwrap();
+        let secret = Endpoint::new("https://h/v1", "m", Some(Key::Known(SecretString::from("sk-123")))).unwrap();
         assert!(!format!("{secret:?}").contains("sk-123"));
+    }
+
+    #[tokio::test]
+    async fn a_keys_command_runs_when_it_is_first_needed_and_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let noted = folder.path().join("runs");
+        let command = format!("echo run >> '{}'; echo sk-1", noted.display());
+        let endpoint = Endpoint::new("http://localhost:1", "m", Some(Key::PrintedBy(command))).unwrap();
+        assert!(!noted.exists());
+        for _ in 0..2 {
+            assert_eq!(endpoint.key().await.unwrap().unwrap().expose_secret(), "sk-1");
+        }
+        assert_eq!(std::fs::read_to_string(noted).unwrap(), "run\n");
+        let unset = Endpoint::new("http://localhost:1", "m", Some(Key::Unset("ROBBIE_KEY".into()))).unwrap();
+        assert!(unset.key().await.unwrap_err().message.contains("ROBBIE_KEY is not set"));
     }
 }

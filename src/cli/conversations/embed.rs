@@ -69,7 +69,7 @@ struct Filled {
 
 /// Runs the command.
 pub async fn run(args: EmbedArgs, sides: &Sides, settings: &Settings, json: bool) -> Result<Exit, Fault> {
-    let embedder = embedder(settings, args.embedder).await?;
+    let embedder = embedder(settings, args.embedder)?;
     let side = args.side.into();
     let (link, shape) = sides.of(side)?;
     let mut done: BTreeMap<&str, Filled> = BTreeMap::new();

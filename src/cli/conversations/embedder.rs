@@ -1,8 +1,8 @@
 //! What makes vectors: what the configuration names, or the built-in embedder.
 
 use crate::conversation::embed::Embedder;
-use crate::conversation::endpoint::Endpoint;
-use crate::postgres::{Fault, Kind, password};
+use crate::conversation::endpoint::{Endpoint, Key};
+use crate::postgres::{Fault, Kind};
 use crate::settings::Settings;
 use clap::ValueEnum;
 
@@ -16,7 +16,7 @@ pub enum EmbedderArg {
 }
 
 /// The embedder that is asked for: by default the endpoint where one is configured.
-pub async fn embedder(settings: &Settings, asked: Option<EmbedderArg>) -> Result<Embedder, Fault> {
+pub fn embedder(settings: &Settings, asked: Option<EmbedderArg>) -> Result<Embedder, Fault> {
     let configured = settings.embeddings.as_ref();
     match (asked, configured) {
         (Some(EmbedderArg::Lexical), _) | (None, None) => Ok(Embedder::Lexical),
@@ -24,13 +24,13 @@ pub async fn embedder(settings: &Settings, asked: Option<EmbedderArg>) -> Result
             .remedy("add [embeddings] with a url and a model to config.toml")),
         (_, Some(found)) => {
             let key = match (&found.key_command, &found.key_variable) {
-                (Some(command), _) => Some(password::printed_by(command).await?),
-                (None, Some(name)) => Some(settings.environment.get(name).map(Into::into).ok_or_else(|| {
-                    Fault::new(
-                        Kind::Settings,
-                        format!("{name} is not set: [embeddings] takes the endpoint's key from it"),
-                    )
-                })?),
+                (Some(command), _) => Some(Key::PrintedBy(command.clone())),
+                (None, Some(name)) => Some(
+                    settings
+                        .environment
+                        .get(name)
+                        .map_or_else(|| Key::Unset(name.clone()), |key| Key::Known(key.into())),
+                ),
                 (None, None) => None,
             };
             Endpoint::new(&found.url, &found.model, key).map(Embedder::Endpoint)

@@ -8,10 +8,9 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use robbie_console::conversation::embed::{Embedder, Filling};
-use robbie_console::conversation::endpoint::Endpoint;
+use robbie_console::conversation::endpoint::{Endpoint, Key};
 use robbie_console::conversation::search::{self, Mode};
 use robbie_console::conversation::{Kind, Shape};
-use secrecy::SecretString;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use uuid::Uuid;
@@ -90,7 +89,7 @@ async fn missing_vectors_are_filled_in_batches_and_never_mixed_with_others() {
     let url = endpoint(1536, Arc::clone(&asked)).await;
     let shape = Shape::read(&f.pair.replica).await.unwrap();
     let made = |key: &str, url: &str| {
-        Embedder::Endpoint(Endpoint::new(url, "test-model", Some(SecretString::from(key.to_owned()))).unwrap())
+        Embedder::Endpoint(Endpoint::new(url, "test-model", Some(Key::Known(key.into()))).unwrap())
     };
     let right = made("secret", &url);
     let wrong = made("wrong", &url);
