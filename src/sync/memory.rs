@@ -1,13 +1,19 @@
 //! Writing conversations on both sides: the master first, and through the engine to the replica; where the master is away or does not
 //! have it, on the replica and in the queue.
 
-use super::{CycleOptions, cycle, lock};
+use super::hand::{self, Following, Refused};
+use super::lock;
 use crate::conversation::write::{self, Trashed, Writer};
 use crate::conversation::{self, Shape};
 use crate::postgres::{Fault, Kind, Link, Pair, Side};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
+
+/// Whose sessions these are, and who pulls.
+const SESSION: &str = "conversations";
+/// What to do where it is not known whether a side wrote.
+const AGAIN: &str = "look again when it is back";
 
 /// Where something was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -55,15 +61,10 @@ async fn change(pair: &Pair, id: Uuid, change: &Change<'_>) -> Result<(Uuid, Wri
     let why = match on_side(&pair.master, id, change, Some(pair)).await {
         Ok(Some(key)) => return Ok((key, Written::OnMaster { replica_later: follow(pair).await })),
         Ok(None) => "the master does not have it yet".to_owned(),
-        Err(Refused { fault, sent: false }) if fault.kind == Kind::Unreachable => fault.to_string(),
-        Err(Refused { fault, sent: true }) if fault.kind == Kind::Unreachable => {
-            let message =
-                format!("the master was lost while it wrote, so it is not known whether it did: {}", fault.message);
-            return Err(Fault { message, ..fault }.remedy("look again when it is back"));
-        }
-        Err(refused) => return Err(refused.fault),
+        Err(away) if away.is_away() && !away.sent => away.fault.to_string(),
+        Err(refused) => return Err(refused.into_fault(AGAIN)),
     };
-    match on_side(&pair.replica, id, change, None).await.map_err(|r| r.fault)? {
+    match on_side(&pair.replica, id, change, None).await.map_err(|r| r.into_fault(AGAIN))? {
         Some(key) => {
             // An engine that runs sends it as soon as it can; without one the queue keeps it.
             let _ = lock::ask(&pair.replica).await;
@@ -76,52 +77,23 @@ async fn change(pair: &Pair, id: Uuid, change: &Change<'_>) -> Result<(Uuid, Wri
     }
 }
 
-/// Why a side did not write, and whether something was sent to it before.
-struct Refused {
-    fault: Fault,
-    sent: bool,
-}
-
-fn before(fault: Fault) -> Refused {
-    Refused { fault, sent: false }
-}
-
 async fn on_side(link: &Link, id: Uuid, change: &Change<'_>, queue_of: Option<&Pair>) -> Result<Option<Uuid>, Refused> {
-    let shape = Shape::needed(link).await.map_err(before)?;
-    let mut client = writable(link).await.map_err(before)?;
+    let shape = Shape::needed(link).await.map_err(Refused::before)?;
+    let mut client = hand::writable(link, SESSION).await.map_err(Refused::before)?;
     if let (Some(pair), Change::Delete { .. }) = (queue_of, change)
-        && conversation::conversation(link, &shape, id).await.map_err(before)?.is_some()
+        && conversation::conversation(link, &shape, id).await.map_err(Refused::before)?.is_some()
     {
-        nothing_queued(pair, id).await.map_err(before)?;
+        nothing_queued(pair, id).await.map_err(Refused::before)?;
     }
-    let sent = |fault| Refused { fault, sent: true };
-    let t = begin(&mut client, link.side()).await.map_err(before)?;
+    let t = hand::begin(&mut client, link.side()).await.map_err(Refused::before)?;
     let writer = Writer { t: &t, side: link.side(), shape: &shape };
     let key = match change {
         Change::Rename { from, title } => writer.rename(id, *from, title).await.map(|there| there.then_some(id)),
         Change::Delete { actor } => writer.delete(id, actor).await,
     }
-    .map_err(before)?;
-    t.commit().await.map_err(|e| sent(Fault::from_postgres(e, link.side())))?;
+    .map_err(Refused::before)?;
+    t.commit().await.map_err(|e| Refused::sent(Fault::from_postgres(e, link.side())))?;
     Ok(key)
-}
-
-async fn writable(link: &Link) -> Result<tokio_postgres::Client, Fault> {
-    if link.target().read_only {
-        return Err(Fault::new(Kind::Settings, "sessions are read-only: nothing can be written")
-            .on(link.side())
-            .remedy("leave out --read-only, and `read_only` in the configuration"));
-    }
-    link.dedicated("conversations").await
-}
-
-async fn begin(client: &mut tokio_postgres::Client, side: Side) -> Result<tokio_postgres::Transaction<'_>, Fault> {
-    let on = |e| Fault::from_postgres(e, side);
-    let t = client.transaction().await.map_err(on)?;
-    t.batch_execute("SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '60s'; SET LOCAL timezone = 'UTC'")
-        .await
-        .map_err(on)?;
-    Ok(t)
 }
 
 /// What the queue still has for it would fail once it is gone from the master.
@@ -143,21 +115,10 @@ async fn nothing_queued(pair: &Pair, id: Uuid) -> Result<(), Fault> {
 
 /// Has the replica take what the master holds now; why it does not have it yet.
 async fn follow(pair: &Pair) -> Option<String> {
-    match lock::holder(&pair.replica).await {
+    match hand::follow(pair, SESSION).await {
+        Ok(Following::Pulled) => None,
+        Ok(Following::Asked) => Some("the engine was asked to pull it now".to_owned()),
         Err(fault) => Some(fault.to_string()),
-        Ok(Some(_)) => match lock::ask(&pair.replica).await {
-            Ok(()) => Some("the engine was asked to pull it now".to_owned()),
-            Err(fault) => Some(fault.to_string()),
-        },
-        Ok(None) => {
-            let options = CycleOptions {
-                push: false,
-                thorough: false,
-                actor: "conversations".to_owned(),
-                ..CycleOptions::default()
-            };
-            Box::pin(cycle(pair, options)).await.err().map(|fault| fault.to_string())
-        }
     }
 }
 
@@ -187,8 +148,8 @@ pub async fn trash(link: &Link) -> Result<Vec<Trashed>, Fault> {
 pub async fn restore(pair: &Pair, key: Uuid, side: Side) -> Result<Written, Fault> {
     let link = pair.side(side);
     let shape = Shape::needed(link).await?;
-    let mut client = writable(link).await?;
-    let t = begin(&mut client, side).await?;
+    let mut client = hand::writable(link, SESSION).await?;
+    let t = hand::begin(&mut client, side).await?;
     Writer { t: &t, side, shape: &shape }.restore(key).await?;
     t.commit().await.map_err(|e| Fault::from_postgres(e, side))?;
     Ok(match side {
@@ -253,8 +214,8 @@ pub async fn import(pair: &Pair, document: &str, dry: bool) -> Result<Imported, 
         Some(user) => text_id(pair, user).await?,
         None => None,
     };
-    let mut client = if dry { link.dedicated("conversations").await? } else { writable(link).await? };
-    let t = begin(&mut client, Side::Replica).await?;
+    let mut client = if dry { link.dedicated(SESSION).await? } else { hand::writable(link, SESSION).await? };
+    let t = hand::begin(&mut client, Side::Replica).await?;
     let writer = Writer { t: &t, side: Side::Replica, shape: &shape };
     let outcome = match writer.same(document).await? {
         Some(true) => Outcome::Same,

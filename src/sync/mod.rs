@@ -32,6 +32,7 @@ pub mod failpoint;
 pub mod figures;
 pub mod freeze;
 mod guard;
+mod hand;
 pub mod job;
 mod keyset;
 pub mod load;

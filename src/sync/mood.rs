@@ -5,7 +5,8 @@ mod unite;
 
 pub(super) use unite::{is_due, unite};
 
-use super::{CycleOptions, cycle, lock};
+use super::hand::{self, Refused};
+use super::lock;
 use crate::personality::{self, Attempt, Change, Clash, Edit, Field};
 use crate::postgres::{Fault, Kind, Link, Pair, Side};
 use serde::Serialize;
@@ -13,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// How long the replica's engine is waited for, so that it can be said whether the replica has it.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// What to do where it is not known whether a side saved.
+const AGAIN: &str = "look again when it is back: saving the same once more changes nothing twice";
 
 /// What came of saving.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -69,7 +72,7 @@ pub struct Step {
 pub async fn plan(pair: &Pair, edit: &Edit) -> Result<Plan, Fault> {
     let (master, replica) = tokio::join!(look(&pair.master, edit), look(&pair.replica, edit));
     let first = match &master {
-        Err(fault) if is_away(fault) => Side::Replica,
+        Err(fault) if fault.kind == Kind::Unreachable => Side::Replica,
         _ => Side::Master,
     };
     if let (Err(one), Err(_)) = (&master, &replica) {
@@ -102,76 +105,36 @@ pub async fn save(pair: &Pair, edit: &Edit) -> Result<Saved, Fault> {
             }
             Ok(Saved::OnMaster { changes, replica_later })
         }
-        Err(Refused::Before(away)) if is_away(&away) => match write(&pair.replica, edit).await {
-            Ok(Attempt::Clashes(clashes)) => Ok(Saved::Clashes { side: Side::Replica.to_string(), clashes }),
-            Ok(Attempt::Done(changes)) if changes.is_empty() => Ok(Saved::Nothing),
-            Ok(Attempt::Done(changes)) => {
-                // An engine that runs sends it as soon as the master is back; without one the queue keeps it.
-                let _ = lock::ask(&pair.replica).await;
-                Ok(Saved::Queued { changes, master_away: away.to_string() })
+        Err(away) if away.is_away() && !away.sent => {
+            match write(&pair.replica, edit).await.map_err(|r| r.into_fault(AGAIN))? {
+                Attempt::Clashes(clashes) => Ok(Saved::Clashes { side: Side::Replica.to_string(), clashes }),
+                Attempt::Done(changes) if changes.is_empty() => Ok(Saved::Nothing),
+                Attempt::Done(changes) => {
+                    // An engine that runs sends it as soon as the master is back; without one the queue keeps it.
+                    let _ = lock::ask(&pair.replica).await;
+                    Ok(Saved::Queued { changes, master_away: away.fault.to_string() })
+                }
             }
-            Err(Refused::Before(fault) | Refused::Under(fault)) => Err(fault),
-        },
-        Err(Refused::Under(fault)) if is_away(&fault) => {
-            let message = format!(
-                "the master was lost while it was saving, so it is not known whether it did: {}",
-                fault.message
-            );
-            Err(Fault { message, ..fault }
-                .remedy("look again when it is back: saving the same once more changes nothing twice"))
         }
-        Err(Refused::Before(fault) | Refused::Under(fault)) => Err(fault),
+        Err(refused) => Err(refused.into_fault(AGAIN)),
     }
-}
-
-/// A side that could not be written: before anything was sent, or somewhere in between.
-enum Refused {
-    Before(Fault),
-    Under(Fault),
-}
-
-fn is_away(fault: &Fault) -> bool {
-    fault.kind == Kind::Unreachable
 }
 
 async fn write(link: &Link, edit: &Edit) -> Result<Attempt, Refused> {
     let side = link.side();
-    if link.target().read_only {
-        return Err(Refused::Before(
-            Fault::new(Kind::Settings, "sessions are read-only: nothing can be saved")
-                .on(side)
-                .remedy("leave out --read-only, and `read_only` in the configuration"),
-        ));
-    }
-    let mut client = link.dedicated("personality").await.map_err(Refused::Before)?;
-    let on = |e| Refused::Under(Fault::from_postgres(e, side));
-    let t = client.transaction().await.map_err(on)?;
-    t.batch_execute("SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = '20s'; SET LOCAL timezone = 'UTC'")
-        .await
-        .map_err(on)?;
-    let attempt = personality::write(&t, side, edit).await.map_err(Refused::Under)?;
+    let mut client = hand::writable(link, "personality").await.map_err(Refused::before)?;
+    let t = hand::begin(&mut client, side).await.map_err(Refused::before)?;
+    let attempt = personality::write(&t, side, edit).await.map_err(Refused::before)?;
     if matches!(&attempt, Attempt::Done(changes) if !changes.is_empty()) {
-        t.commit().await.map_err(on)?;
+        t.commit().await.map_err(|e| Refused::sent(Fault::from_postgres(e, side)))?;
     }
     Ok(attempt)
 }
 
 /// Has the replica take what the master holds now; why it does not have it yet.
 async fn follow(pair: &Pair, edit: &Edit) -> Option<String> {
-    match lock::holder(&pair.replica).await {
-        Err(fault) => return Some(fault.to_string()),
-        Ok(Some(_)) => {
-            if let Err(fault) = lock::ask(&pair.replica).await {
-                return Some(fault.to_string());
-            }
-        }
-        Ok(None) => {
-            let options =
-                CycleOptions { push: false, thorough: false, actor: edit.actor.clone(), ..CycleOptions::default() };
-            if let Err(fault) = Box::pin(cycle(pair, options)).await {
-                return Some(fault.to_string());
-            }
-        }
+    if let Err(fault) = hand::follow(pair, &edit.actor).await {
+        return Some(fault.to_string());
     }
     let began = Instant::now();
     loop {
