@@ -258,12 +258,15 @@ fn i9_rows_keep_the_order_of_their_entries(model: &Model, e: &Evidence) -> Check
     let mut last: BTreeMap<(usize, Key), usize> = BTreeMap::new();
     for change in &e.changes {
         let Some(site) = change.site else { continue };
-        let place = model.entries.iter().position(|o| {
+        // The last that wrote any of it: an entry of a whole row writes earlier values too.
+        let place = model.entries.iter().rposition(|o| {
             (o.site, o.key) == (site, change.key) && !o.edited && change.written().any(|w| o.tokens.contains(w))
         });
         let Some(place) = place else { continue };
         if let Some(before) = last.insert((site, change.key), place).filter(|b| *b > place) {
-            return Err(format!("I9 order: {:?} came after {:?}", model.entries[place], model.entries[before]));
+            let (late, early) = (&model.entries[place], &model.entries[before]);
+            let came: Vec<_> = e.changes.iter().filter(|c| c.key == change.key).collect();
+            return Err(format!("I9 order: {late:?} came after {early:?}: {came:?}"));
         }
     }
     Ok(())
