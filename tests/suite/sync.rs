@@ -10,6 +10,7 @@ pub mod fixture;
 mod load;
 mod lossless;
 mod metrics;
+mod parents;
 mod plain;
 mod plans;
 mod pull;
