@@ -1,6 +1,8 @@
 //! One folder per screen, and the registry: a pane is a `mod` line and a row here.
 
 pub mod conversations;
+#[cfg(test)]
+mod drawing;
 pub mod health;
 pub mod personality;
 pub mod queue;

@@ -10,8 +10,6 @@ use super::work::{Opened, Told};
 use super::*;
 use crate::conversation::{From, Kind};
 use crate::sync::memory::Written;
-use crate::ui::theme;
-use ratatui::buffer::Buffer;
 use samples::*;
 
 fn act(pane: &mut Conversations, action: Action) -> Step<Conversations> {

@@ -6,8 +6,7 @@ use crate::health::{
     ConflictHealth, EngineHealth, FaultWords, LoadHealth, QueueHealth, Reason, Run, SideHealth, Starvation,
     TableHealth, score, sentence,
 };
-use crate::ui::theme;
-use ratatui::buffer::Buffer;
+use crate::panes::drawing;
 
 fn side(name: &str, version: &str, database: &str) -> SideHealth {
     SideHealth {
@@ -143,19 +142,7 @@ fn pane(report: Report) -> Health {
 }
 
 fn drawn(pane: &Health, width: u16, height: u16, at: u64) -> String {
-    let theme = theme::built_in("robbie-dark").unwrap();
-    let area = Rect::new(0, 0, width, height);
-    let mut buf = Buffer::empty(area);
-    let mut scene = Scene::new(&mut buf, &theme, Now::at(at));
-    pane.draw(&mut scene, area, &mut View::default());
-    let answer = pane.answer(Now::at(at));
-    let mut out = format!("[{}]\n", answer.text);
-    for y in 0..height {
-        let line: String = (0..width).map(|x| buf[(x, y)].symbol()).collect();
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
-    out
+    format!("[{}]\n{}", pane.answer(Now::at(at)).text, drawing::lines(pane, width, height, at))
 }
 
 /// The body at a terminal's size: header, tabs, answer and footer are the console's.

@@ -6,8 +6,7 @@ use super::*;
 use crate::personality::{Basis, Change, Mood, Row, Shape, Values};
 use crate::postgres::{Fault, Kind};
 use crate::sync::mood::{Plan, Saved, Step as Part};
-use crate::ui::{Ask, theme};
-use ratatui::buffer::Buffer;
+use crate::ui::Ask;
 
 const SHORT: &[&str] =
     &["id", "user_id", "current_mood", "gandhi_genghis_level", "attraction_level", "context", "updated_at"];

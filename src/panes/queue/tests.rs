@@ -13,14 +13,14 @@ mod replays;
 
 use super::samples::{detail, entry, groups, id};
 use super::*;
+use crate::panes::drawing;
 use crate::postgres::{Kind, LinkStatus, Side};
 use crate::queue::images::Image;
 use crate::queue::store::{Pulse, Total};
 use crate::queue::{Columns, Page, SortBy, State, Verdict};
 use crate::sync::{EntryOutcome, Outcome};
 use crate::ui::pane::{Ask, LinkView};
-use crate::ui::{Move, Route, theme};
-use ratatui::buffer::Buffer;
+use crate::ui::{Move, Route};
 use ratatui::crossterm::event::KeyCode;
 
 fn link(side: Side, up: bool) -> LinkView {
@@ -134,18 +134,8 @@ fn outcome(n: u32, outcome: Outcome) -> EntryOutcome {
 }
 
 fn drawn(pane: &Queue, width: u16, height: u16, now: u64) -> String {
-    let theme = theme::built_in("robbie-dark").unwrap();
-    let area = Rect::new(0, 0, width, height);
-    let mut buf = Buffer::empty(area);
-    let mut view = View::default();
-    let now = Now::at(now);
-    pane.draw(&mut Scene::new(&mut buf, &theme, now), area, &mut view);
-    let lines = (0..height).map(|y| {
-        let line: String = (0..width).map(|x| buf[(x, y)].symbol()).collect();
-        line.trim_end().to_owned()
-    });
     let crumbs = pane.breadcrumb().join(" › ");
-    format!("[{crumbs}] {}\n{}", pane.answer(now).text, lines.collect::<Vec<_>>().join("\n"))
+    format!("[{crumbs}] {}\n{}", pane.answer(Now::at(now)).text, drawing::lines(pane, width, height, now))
 }
 
 fn action(pane: &mut Queue, action: Action) -> Step<Queue> {

@@ -6,9 +6,8 @@ use super::*;
 use crate::postgres::catalog::{Action as OnDelete, Catalog, Column, ForeignKey, Index, Table, TableKind};
 use crate::postgres::{Fault, Kind};
 use crate::schema::{Database, Extent, FileReport, MigrationReport, MigrationStatus, Mode, Outcome};
+use crate::ui::Ask;
 use crate::ui::pane::LinkView;
-use crate::ui::{Ask, theme};
-use ratatui::buffer::Buffer;
 
 fn column(name: &str, kind: &str) -> Column {
     Column {

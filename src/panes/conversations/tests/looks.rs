@@ -1,20 +1,11 @@
 //! What it looks like.
 
 use super::*;
+use crate::panes::drawing;
 
 fn drawn(pane: &Conversations, width: u16, height: u16) -> String {
-    let theme = theme::built_in("robbie-dark").unwrap();
-    let area = Rect::new(0, 0, width, height);
-    let mut buf = Buffer::empty(area);
-    let mut scene = Scene::new(&mut buf, &theme, Now::at(0));
-    pane.draw(&mut scene, area, &mut View::default());
-    let mut out = format!("[{}] {}\n", pane.breadcrumb().join(" › "), pane.answer(Now::at(0)).text);
-    for y in 0..height {
-        let line: String = (0..width).map(|x| buf[(x, y)].symbol()).collect();
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
-    out
+    let crumbs = pane.breadcrumb().join(" › ");
+    format!("[{crumbs}] {}\n{}", pane.answer(Now::at(0)).text, drawing::lines(pane, width, height, 0))
 }
 
 fn at(pane: &mut Conversations, width: u16, height: u16) -> String {
