@@ -14,6 +14,7 @@ mod pair;
 mod presence;
 pub mod query;
 mod read;
+pub mod recall;
 pub mod search;
 mod shape;
 pub mod similar;

@@ -55,6 +55,14 @@ impl Sides {
             _ => Ok(Self { pair: pair.clone(), master, replica }),
         }
     }
+    /// The same with what was measured before of the indexes over vectors.
+    #[must_use]
+    pub fn remembering(mut self, memory: &super::recall::Memory) -> Self {
+        for shape in [&mut self.master, &mut self.replica].into_iter().flatten() {
+            shape.memory = memory.clone();
+        }
+        self
+    }
     /// The link and shape of a side, or why it cannot be read.
     pub fn of(&self, side: Side) -> Result<(&Link, &Shape), Fault> {
         let shape = match side {

@@ -78,6 +78,13 @@ pub struct Results {
     pub not_compared: BTreeMap<&'static str, Left>,
     /// What a person should know of how it was searched.
     pub notes: Vec<String>,
+    /// Tables that were searched in all lists of their index, as it was not measured yet how many are enough, and the embedder.
+    #[serde(skip)]
+    pub unmeasured: Option<(Vec<Kind>, Option<String>)>,
+}
+
+fn unmeasured(neighbours: &Neighbours, embedder: Option<String>) -> Option<(Vec<Kind>, Option<String>)> {
+    (!neighbours.unmeasured.is_empty()).then(|| (neighbours.unmeasured.clone(), embedder))
 }
 
 /// Reciprocal rank fusion's constant: how little the very first places count over the next.
@@ -139,7 +146,7 @@ pub async fn search(
         };
         match origin {
             Some(origin) => match similar::neighbours(link, shape, &origin, None, similar::RECALL).await {
-                Ok(near) => Some(near),
+                Ok(near) => Some((near, origin.embedder)),
                 Err(fault) if mode == Mode::Hybrid && fault.kind == FaultKind::Schema => {
                     notes.push(fault.to_string());
                     None
@@ -149,12 +156,12 @@ pub async fn search(
             None => None,
         }
     };
-    let neighbours = near.unwrap_or_default();
+    let (neighbours, embedder) = near.unwrap_or_default();
     describe(&neighbours, &mut notes);
     let places = fuse(found, &neighbours, limit);
     let marker = Marker::new(&query);
     let results = furnish(link, shape, places, &marker).await?;
-    Ok(Results { results, not_compared: by_name(&neighbours), notes })
+    Ok(Results { results, not_compared: by_name(&neighbours), notes, unmeasured: unmeasured(&neighbours, embedder) })
 }
 
 /// What is like a message, block or pattern, on one side.
@@ -179,7 +186,12 @@ pub async fn more_like(link: &Link, shape: &Shape, kind: Kind, id: Uuid, limit: 
     describe(&neighbours, &mut notes);
     let places = fuse(Vec::new(), &neighbours, limit);
     let results = furnish(link, shape, places, &Marker::default()).await?;
-    Ok(Results { results, not_compared: by_name(&neighbours), notes })
+    Ok(Results {
+        results,
+        not_compared: by_name(&neighbours),
+        notes,
+        unmeasured: unmeasured(&neighbours, origin.embedder),
+    })
 }
 
 fn by_name(neighbours: &Neighbours) -> BTreeMap<&'static str, Left> {
@@ -192,20 +204,22 @@ fn describe(neighbours: &Neighbours, notes: &mut Vec<String>) {
         if left.without > 0 {
             notes.push(format!("{about}{} of {} have no embedding", left.without, kind.table()));
         }
-        if left.of_others > 0 {
-            notes.push(format!(
-                "{} of {} have a vector of another embedder and are not compared",
-                left.of_others,
+        match left.of_others {
+            Some(0) => {}
+            Some(n) => {
+                notes.push(format!("{n} of {} have a vector of another embedder and are not compared", kind.table()));
+            }
+            None => notes.push(format!(
+                "{} has too many rows to count those with a vector of another embedder, which are not compared",
                 kind.table()
-            ));
+            )),
         }
     }
-    if !neighbours.approximate.is_empty() {
-        let tables: Vec<&str> = neighbours.approximate.iter().map(|kind| kind.table()).collect();
+    for (kind, recall) in &neighbours.approximate {
         notes.push(format!(
-            "searched through the IVFFlat index for a recall of {}: {}",
-            similar::RECALL,
-            tables.join(", ")
+            "{} is searched through its IVFFlat index, which found {:.0} % of the nearest when it was measured",
+            kind.table(),
+            recall * 100.0
         ));
     }
 }

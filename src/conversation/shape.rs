@@ -23,7 +23,7 @@ const FEATURES: &str = "
                                                        'robbie_search_pattern'))";
 
 /// What a database has of the conversations.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Shape {
     columns: BTreeMap<String, BTreeSet<String>>,
     /// The schema and version of pgvector.
@@ -32,6 +32,8 @@ pub struct Shape {
     pub search_function: bool,
     /// The kinds whose texts are indexed for search.
     pub indexed: BTreeSet<Kind>,
+    /// What was measured of its indexes over vectors.
+    pub memory: super::recall::Memory,
 }
 
 impl Shape {

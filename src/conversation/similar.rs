@@ -1,7 +1,7 @@
 //! Similarity by the cosine of embeddings: "more like this", and texts like a text.
 //!
 //! Vectors are compared only with those of the same embedder and length. Small tables are searched exactly; large ones by their
-//! `IVFFlat` index, with as many of its lists probed as the wanted recall takes.
+//! `IVFFlat` index, with as many of its lists probed as the wanted recall takes: [`super::recall`] measures how many.
 
 use super::{Kind, Shape, embedding, rows};
 use crate::postgres::identifiers::quote;
@@ -56,9 +56,9 @@ pub struct Near {
 pub struct Left {
     /// They have no embedding.
     pub without: i64,
-    /// Their embedding is of another embedder, or of one that is not named.
-    pub of_others: i64,
-    /// Whether the numbers are estimates.
+    /// Their embedding is of another embedder, or of one that is not named; unknown in a table too large to count.
+    pub of_others: Option<i64>,
+    /// Whether `without` is an estimate.
     pub estimated: bool,
 }
 
@@ -69,24 +69,14 @@ pub struct Neighbours {
     pub near: Vec<Near>,
     /// What was left out, of each kind that has vectors at all.
     pub left: BTreeMap<Kind, Left>,
-    /// The kinds that were searched through an index rather than exactly.
-    pub approximate: Vec<Kind>,
+    /// The kinds that were searched in part of an index's lists rather than exactly, with the recall that was measured so.
+    pub approximate: BTreeMap<Kind, f64>,
+    /// The kinds that were searched in all lists because nobody measured yet how many are enough.
+    pub unmeasured: Vec<Kind>,
 }
 
 /// The kinds that have vectors.
 const EMBEDDED: [Kind; 3] = [Kind::Message, Kind::Block, Kind::Pattern];
-
-/// How many of an index's lists to look into for a recall: all of them at 1, and fewer by experience below.
-pub fn probes(lists: i32, recall: f64) -> i32 {
-    let share = match recall {
-        r if r >= 1.0 => 1.0,
-        r if r >= 0.99 => 0.5,
-        r if r >= 0.95 => 0.25,
-        r if r >= 0.9 => 0.15,
-        _ => 0.05,
-    };
-    ((f64::from(lists) * share).ceil() as i32).clamp(1, lists.max(1))
-}
 
 fn type_of(shape: &Shape) -> Result<(String, String), Fault> {
     let Some((schema, version)) = &shape.vector else {
@@ -122,13 +112,20 @@ fn push_comparable(s: &mut Statement, shape: &Shape, kind: Kind, schema: &str, o
 }
 
 /// How a kind's table is to be searched: its size, its index's lists, and the part of its rows that have no vector.
-struct Plan {
-    rows: f64,
+pub(super) struct Plan {
+    pub rows: f64,
     lists: Option<i32>,
-    null_part: Option<f64>,
+    pub null_part: Option<f64>,
 }
 
-async fn plan(link: &Link, kind: Kind) -> Result<Plan, Fault> {
+impl Plan {
+    /// The lists of the index, where the table is large enough to be searched through it.
+    pub(super) fn lists_in_use(&self) -> Option<i32> {
+        self.lists.filter(|_| self.rows > EXACT)
+    }
+}
+
+pub(super) async fn plan(link: &Link, kind: Kind) -> Result<Plan, Fault> {
     let sql = "SELECT c.reltuples::float8,
             (SELECT coalesce(substring(array_to_string(i.reloptions, ',') FROM 'lists=([0-9]+)')::int, 100)
                FROM pg_catalog.pg_index x JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
@@ -142,7 +139,7 @@ async fn plan(link: &Link, kind: Kind) -> Result<Plan, Fault> {
     Ok(Plan { rows: row.get(0), lists: row.get(1), null_part: row.get(2) })
 }
 
-/// Finds the rows nearest to a vector on one side; `but` is left out.
+/// Finds the rows nearest to a vector on one side; `but` is left out. A recall of 1 is exact.
 pub async fn neighbours(
     link: &Link,
     shape: &Shape,
@@ -150,21 +147,31 @@ pub async fn neighbours(
     but: Option<Uuid>,
     recall: f64,
 ) -> Result<Neighbours, Fault> {
-    let (schema, version) = type_of(shape).map_err(|f| f.on(link.side()))?;
+    type_of(shape).map_err(|f| f.on(link.side()))?;
     let mut out = Neighbours::default();
     for kind in EMBEDDED.into_iter().filter(|kind| shape.has_column(kind.table(), "embedding")) {
         let plan = plan(link, kind).await?;
-        let lists = plan.lists.filter(|_| plan.rows > EXACT);
-        out.left.insert(kind, left(link, shape, kind, &schema, origin, &plan).await?);
-        let s = nearest(shape, kind, &schema, origin, but, lists.is_none());
+        out.left.insert(kind, left(link, shape, kind, origin, &plan).await?);
+        let lists = plan.lists_in_use();
+        let s = nearest(shape, kind, origin, but, lists.is_none())?;
         let found = match lists {
             None => {
                 let client = link.session().await?;
                 rows(&client, link, &s).await?
             }
             Some(lists) => {
-                out.approximate.push(kind);
-                through_index(link, &s, probes(lists, recall), &version).await?
+                let measured = shape.memory.of(link, kind, origin.embedder.as_deref(), lists, plan.rows);
+                let probes = match measured.filter(|_| recall < 1.0) {
+                    Some(m) if m.probes < lists => {
+                        out.approximate.insert(kind, m.recall);
+                        m.probes
+                    }
+                    _ => lists,
+                };
+                if measured.is_none() {
+                    out.unmeasured.push(kind);
+                }
+                Through::open(link, shape).await?.ask(&s, probes).await?
             }
         };
         out.near.extend(found.iter().map(|r| Near {
@@ -181,7 +188,15 @@ pub async fn neighbours(
     Ok(out)
 }
 
-fn nearest(shape: &Shape, kind: Kind, schema: &str, origin: &Origin, but: Option<Uuid>, exact: bool) -> Statement {
+/// The statement that asks for the nearest; not `exact`, an index may answer it.
+pub(super) fn nearest(
+    shape: &Shape,
+    kind: Kind,
+    origin: &Origin,
+    but: Option<Uuid>,
+    exact: bool,
+) -> Result<Statement, Fault> {
+    let (schema, _) = type_of(shape)?;
     let conversation = match kind {
         Kind::Pattern | Kind::Conversation => "NULL::uuid".to_owned(),
         Kind::Message | Kind::Block => shape.column(kind, "r", "conversation_id", "uuid"),
@@ -192,7 +207,7 @@ fn nearest(shape: &Shape, kind: Kind, schema: &str, origin: &Origin, but: Option
     };
     bind(&mut s);
     s.push(&format!(" FROM public.{} r WHERE r.embedding IS NOT NULL AND ", kind.table()));
-    push_comparable(&mut s, shape, kind, schema, origin);
+    push_comparable(&mut s, shape, kind, &schema, origin);
     if let Some(id) = but {
         s.push(" AND r.id <> ").bind(Value::Id(id));
     }
@@ -201,62 +216,51 @@ fn nearest(shape: &Shape, kind: Kind, schema: &str, origin: &Origin, but: Option
     // An index orders by the distance itself and by nothing made of it.
     s.push(if exact { ") + 0, r.id" } else { ")" });
     s.push(" LIMIT ").bind(Value::Int(NEIGHBOURS));
-    s
+    Ok(s)
 }
 
-/// Runs a statement with so many probes, on a session of its own: settings of the shared one are everybody's.
-async fn through_index(
-    link: &Link,
-    statement: &Statement,
-    probes: i32,
-    version: &str,
-) -> Result<Vec<tokio_postgres::Row>, Fault> {
-    let failed = |e| Fault::from_postgres(e, link.side());
-    let mut client = link.dedicated("similarity").await?;
-    let transaction = client.build_transaction().read_only(true).start().await.map_err(failed)?;
-    let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    // Rows of another embedder are passed over after the index gave them: from 0.8 on it then goes on looking.
-    let goes_on = (parts.next(), parts.next()) >= (Some(0), Some(8));
-    let iterative = if goes_on { "; SET LOCAL ivfflat.iterative_scan = relaxed_order" } else { "" };
-    let settings = format!("SET LOCAL ivfflat.probes = {probes}{iterative}; SET LOCAL enable_seqscan = off");
-    transaction.batch_execute(&settings).await.map_err(failed)?;
-    let found = transaction.query_typed(&statement.text, &statement.parameters()).await.map_err(failed)?;
-    transaction.commit().await.map_err(failed)?;
-    Ok(found)
+/// A session of its own that asks through the index: settings of the shared one are everybody's.
+pub(super) struct Through<'a> {
+    link: &'a Link,
+    client: tokio_postgres::Client,
+    iterative: &'static str,
+}
+
+impl<'a> Through<'a> {
+    pub(super) async fn open(link: &'a Link, shape: &Shape) -> Result<Self, Fault> {
+        let (_, version) = type_of(shape).map_err(|f| f.on(link.side()))?;
+        let mut parts = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        // Rows of another embedder are passed over after the index gave them: from 0.8 on it then goes on looking.
+        let goes_on = (parts.next(), parts.next()) >= (Some(0), Some(8));
+        let iterative = if goes_on { "; SET ivfflat.iterative_scan = relaxed_order" } else { "" };
+        Ok(Self { link, client: link.dedicated("similarity").await?, iterative })
+    }
+
+    /// Asks with so many of the lists looked into.
+    pub(super) async fn ask(&self, question: &Statement, probes: i32) -> Result<Vec<tokio_postgres::Row>, Fault> {
+        let settings = format!("SET ivfflat.probes = {probes}{}; SET enable_seqscan = off", self.iterative);
+        self.client.batch_execute(&settings).await.map_err(|e| Fault::from_postgres(e, self.link.side()))?;
+        rows(&self.client, self.link, question).await
+    }
 }
 
 /// Counts what cannot be compared; of large tables PostgreSQL's statistics say it.
-async fn left(
-    link: &Link,
-    shape: &Shape,
-    kind: Kind,
-    schema: &str,
-    origin: &Origin,
-    plan: &Plan,
-) -> Result<Left, Fault> {
+async fn left(link: &Link, shape: &Shape, kind: Kind, origin: &Origin, plan: &Plan) -> Result<Left, Fault> {
     if plan.rows > EXACT {
         let without = (plan.rows * plan.null_part.unwrap_or(0.0)) as i64;
-        return Ok(Left { without, of_others: 0, estimated: true });
+        return Ok(Left { without, of_others: None, estimated: true });
     }
+    let (schema, _) = type_of(shape)?;
     let mut s = Statement::new(
         "SELECT count(*) FILTER (WHERE r.embedding IS NULL), count(*) FILTER (WHERE r.embedding IS NOT NULL AND NOT (",
     );
-    push_comparable(&mut s, shape, kind, schema, origin);
+    push_comparable(&mut s, shape, kind, &schema, origin);
     s.push(&format!(")) FROM public.{} r", kind.table()));
     let client = link.session().await?;
     let found = rows(&client, link, &s).await?;
-    Ok(found.first().map_or_else(Left::default, |r| Left { without: r.get(0), of_others: r.get(1), estimated: false }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn more_recall_takes_more_probes_and_all_of_it_takes_all() {
-        let all: Vec<i32> = [0.5, 0.9, 0.95, 0.99, 1.0].iter().map(|r| probes(100, *r)).collect();
-        assert_eq!(all, [5, 15, 25, 50, 100]);
-        assert_eq!(probes(1, 0.5), 1);
-        assert_eq!(probes(0, 1.0), 1);
-    }
+    Ok(found.first().map_or_else(Left::default, |r| Left {
+        without: r.get(0),
+        of_others: Some(r.get(1)),
+        estimated: false,
+    }))
 }

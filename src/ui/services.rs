@@ -3,6 +3,7 @@
 use super::live::LiveJobs;
 use super::pane::{LinkView, Links};
 use crate::conversation::embed::Embedder;
+use crate::conversation::recall::Memory;
 use crate::postgres::{Link, LinkStatus, Pair};
 use crate::sync::EngineHandle;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub struct Services {
     protected: bool,
     jobs: LiveJobs,
     embedder: Embedder,
+    recall: Memory,
 }
 
 impl Services {
@@ -37,6 +39,7 @@ impl Services {
             protected: false,
             jobs: LiveJobs::default(),
             embedder: Embedder::Lexical,
+            recall: Memory::default(),
         }
     }
 
@@ -64,6 +67,11 @@ impl Services {
     /// What makes vectors of what is searched.
     pub fn embedder(&self) -> &Embedder {
         &self.embedder
+    }
+
+    /// What was measured of the indexes over vectors.
+    pub fn recall(&self) -> &Memory {
+        &self.recall
     }
 
     /// The engine, if it runs in this process.

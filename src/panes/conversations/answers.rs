@@ -122,11 +122,16 @@ impl Conversations {
                 Vec::new()
             }
             Told::Found(found) => {
+                let unmeasured = found.as_ref().ok().and_then(|found| found.unmeasured.clone());
                 if let Some(Shown::Results { results, at, .. }) = self.levels.last_mut().map(|l| &mut l.shown) {
                     *results = Some(found.map(Box::new).map_err(|fault| words(&fault)));
                     *at = 0;
                 }
-                Vec::new()
+                // The next search is quicker; this one was exact.
+                match unmeasured.filter(|_| !std::mem::replace(&mut self.measuring, true)) {
+                    Some((kinds, embedder)) => vec![self.run(super::Ask::Measure { kinds, embedder })],
+                    None => Vec::new(),
+                }
             }
             Told::Whole(found) => {
                 let size = view::document_size(self.size);
@@ -140,6 +145,10 @@ impl Conversations {
                 Vec::new()
             }
             Told::Done(done) => self.was_done(done),
+            Told::Measured => {
+                self.measuring = false;
+                Vec::new()
+            }
             Told::Nothing => Vec::new(),
         }
     }

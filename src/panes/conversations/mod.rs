@@ -54,6 +54,8 @@ pub struct Conversations {
     shown: bool,
     /// What can be taken back, the last one last.
     done: Vec<deeds::Done>,
+    /// How many lists are enough is being measured.
+    measuring: bool,
     now: Option<Now>,
 }
 
@@ -221,6 +223,7 @@ impl Pane for Conversations {
             Ask::Facets { .. } => Policy::Read("conversation-facets"),
             Ask::Preview { .. } => Policy::Read("conversation-preview"),
             Ask::More { .. } => Policy::Read("conversation-more"),
+            Ask::Measure { .. } => Policy::Read("conversation-recall"),
             Ask::Do(_) => Policy::Write,
             _ => Policy::Read("conversation"),
         }
@@ -235,6 +238,7 @@ impl Pane for Conversations {
             Ask::List { .. } => "listing conversations",
             Ask::Facets { .. } => "counting conversations",
             Ask::Search { .. } | Ask::Like { .. } => "searching",
+            Ask::Measure { .. } => "measuring the index over vectors",
             Ask::Do(_) => "writing",
             _ => "reading",
         }

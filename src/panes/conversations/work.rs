@@ -5,7 +5,7 @@ use crate::conversation::embed::Embedder;
 use crate::conversation::search::{self, Mode, Results};
 use crate::conversation::{
     self as domain, Block, BlockFilter, Differing, Facets, Filter, From, Key, Kind, Listed, Listing, MessagePage,
-    Pattern, Sides, Sort,
+    Pattern, Sides, Sort, recall, similar,
 };
 use crate::postgres::{Fault, Side};
 use crate::ui::Services;
@@ -84,6 +84,11 @@ pub(super) enum Ask {
         kind: Kind,
         id: Uuid,
     },
+    /// How many lists of these tables' indexes are enough.
+    Measure {
+        kinds: Vec<Kind>,
+        embedder: Option<String>,
+    },
     /// A deed, which is written.
     Do(super::deeds::Deed),
 }
@@ -141,6 +146,8 @@ pub(super) enum Told {
     Found(Result<Results, Fault>),
     Whole(Result<Option<Item>, Fault>),
     Done(Result<super::deeds::Done, Fault>),
+    /// It was measured, as far as it could be.
+    Measured,
     /// Neither side could be read.
     Nothing,
 }
@@ -155,7 +162,7 @@ pub(super) async fn perform(command: Command, services: &Services) -> Message {
     let sides = match command.sides {
         Some(sides) => sides,
         None => match Sides::read(&pair).await {
-            Ok(sides) => Arc::new(sides),
+            Ok(sides) => Arc::new(sides.remembering(services.recall())),
             Err(fault) => return Message { sides: Err(fault), told: Told::Nothing },
         },
     };
@@ -207,6 +214,15 @@ async fn ask(sides: &Sides, embedder: &Embedder, ask: Ask) -> Told {
             Err(fault) => Err(fault),
         }),
         Ask::Whole { kind, id } => Told::Whole(whole(sides, kind, id).await),
+        Ask::Measure { kinds, embedder } => {
+            // Without it searches stay exact: a fault here is none of theirs.
+            if let Ok((link, shape)) = sides.of(sides.near()) {
+                for kind in kinds {
+                    let _ = recall::measure(link, shape, kind, embedder.as_deref(), similar::RECALL).await;
+                }
+            }
+            Told::Measured
+        }
         Ask::Do(_) => Told::Nothing,
     }
 }
