@@ -28,7 +28,8 @@ pub fn servers() -> &'static Servers {
     SERVERS.get_or_init(|| {
         // Not removed when dropped, for statics never are: the watchdog removes what lies in it. Short, so that it
         // can be read; open to be passed through, because the servers of root run as another account.
-        let folder = std::env::temp_dir().join(format!("robbie-suite-{}", std::process::id()));
+        let folder =
+            in_memory().unwrap_or_else(std::env::temp_dir).join(format!("robbie-suite-{}", std::process::id()));
         let home = home_in(&folder);
         let options = Options { fsync: false, ephemeral: true, watchdog: Some(robbie().into()), ..Options::default() };
         std::thread::spawn(move || embedded::start_blocking(&home, &options, &embedded::progress::on_stderr()))
@@ -36,6 +37,16 @@ pub fn servers() -> &'static Servers {
             .unwrap()
             .unwrap_or_else(|fault| panic!("{fault}\n{}", fault.remedy.as_deref().unwrap_or_default()))
     })
+}
+
+/// A file system in memory, where there is one with room. A test makes and removes thousands of files with its databases, and ext4
+/// looks long for a place for a new one where many were removed a minute ago: half of what a test costs.
+#[allow(clippy::unnecessary_cast, reason = "counts of blocks are narrower on other systems")]
+fn in_memory() -> Option<PathBuf> {
+    const ROOM: u64 = 4 << 30;
+    let folder = PathBuf::from("/dev/shm");
+    let there = nix::sys::statvfs::statvfs(&folder).ok()?;
+    (there.blocks_available() as u64 * there.fragment_size() as u64 >= ROOM).then_some(folder)
 }
 
 /// The last lines in which a server of the suite told of an end: its own, or a session's.
