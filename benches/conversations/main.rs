@@ -1,18 +1,20 @@
 //! Conversations in numbers: pages of the list over both sides, opening one, full text, similarity, and what an index finds of what is near.
 //!
-//! `cargo bench --bench conversations -- [--conversations N] [--every N] [--runs N]`. It starts a pair of servers of its own, fills both with N
-//! conversations of 50 messages each (every tenth, or `--every`, message of the replica with a vector), and prints a table in Markdown.
+//! `cargo bench --bench conversations -- [--conversations N] [--every N] [--runs N] [--anywhere]`. It starts a pair of servers of its own, fills both with N
+//! conversations of 50 messages each (every tenth, or `--every`, message of the replica with a vector, which lie around subjects or, with
+//! `--anywhere`, anywhere), and prints a table in Markdown.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_macros, reason = "a bench that meets an error has ended, and prints")]
 #![allow(dead_code, reason = "it shares the bed of the engine's bench")]
 
 #[path = "../sync/bed.rs"]
 mod bed;
+mod vectors;
 
 use bed::{Bed, Two, connect};
 use robbie_console::conversation::embed::Embedder;
 use robbie_console::conversation::search::{self, Mode};
-use robbie_console::conversation::{self as domain, Filter, From, Key, Kind, Shape, Sides, Sort, similar};
+use robbie_console::conversation::{self as domain, Filter, From, Key, Kind, Shape, Sides, Sort, recall, similar};
 use robbie_console::postgres::{Fault, Side};
 use std::time::Instant;
 use tokio_postgres::Client;
@@ -26,13 +28,15 @@ fn main() {
     };
     let (conversations, runs) = (number("--conversations", 20_000), number("--runs", 200));
     let every = number("--every", 10);
+    let lie =
+        if arguments.iter().any(|a| a == "--anywhere") { vectors::Lie::Anywhere } else { vectors::Lie::AroundSubjects };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let bed = Bed::start().await;
         let two = Two { master: bed.migrated(Side::Master).await, replica: bed.migrated(Side::Replica).await };
         for side in [Side::Master, Side::Replica] {
             let began = Instant::now();
             let target = if side == Side::Master { &two.master } else { &two.replica };
-            fill(&connect(&bed.superuser(side, target.database())).await, side, conversations, every).await;
+            fill(&connect(&bed.superuser(side, target.database())).await, side, conversations, every, lie).await;
             eprintln!("{side} filled in {:.0} s", began.elapsed().as_secs_f64());
         }
         measure(&two, runs).await;
@@ -41,7 +45,7 @@ fn main() {
 }
 
 /// Fills a side with the same texts as the other: ids and words are made of numbers.
-async fn fill(client: &Client, side: Side, conversations: usize, every: usize) {
+async fn fill(client: &Client, side: Side, conversations: usize, every: usize, lie: vectors::Lie) {
     let user = if side == Side::Master { "gen_random_uuid()" } else { "'allan'" };
     let key = |kind: &str, n: &str| format!("md5('{kind}' || {n})::uuid");
     let statements = [
@@ -76,7 +80,7 @@ async fn fill(client: &Client, side: Side, conversations: usize, every: usize) {
             key("c", "(1 + n % C)".replace('C', &conversations.to_string()).as_str()),
             conversations * 50
         ),
-        if side == Side::Replica { vectors(conversations * 50 / every, every) } else { "select 1".to_owned() },
+        "select 1".to_owned(),
         "create index robbie_search_message on code_messages using gin (robbie_sync.search_vector((coalesce(content, ''))))".to_owned(),
         if side == Side::Replica {
             "create index idx_code_messages_embedding on code_messages using ivfflat (embedding vector_cosine_ops) with (lists = 100)".to_owned()
@@ -85,23 +89,15 @@ async fn fill(client: &Client, side: Side, conversations: usize, every: usize) {
         },
         "alter table code_messages enable trigger user; alter table code_conversations enable trigger user; vacuum analyze".to_owned(),
     ];
-    for statement in statements {
+    for (n, statement) in statements.into_iter().enumerate() {
+        if n == 4 && side == Side::Replica {
+            vectors::fill(client, conversations * 50 / every, every, lie).await;
+        }
         // `vacuum` stands alone.
         for one in statement.split(';') {
             client.batch_execute(one).await.unwrap_or_else(|e| panic!("{e:?}: {one}"));
         }
     }
-}
-
-/// Vectors around 500 middles, as texts lie around subjects.
-fn vectors(count: usize, every: usize) -> String {
-    format!(
-        "create temp table middle as select n, (select array_agg(random() - 0.5 + 0 * (i + n)) from generate_series(1, 1536) i)::vector as v from generate_series(1, 500) n;
-         create temp table noise as select n, (select array_agg((random() - 0.5) * 1.2 + 0 * (i + n)) from generate_series(1, 1536) i)::vector as v from generate_series(1, 3000) n;
-         update code_messages t set embedding = m.v + e.v, metadata = '{{\"embedder\": \"bench\"}}'
-           from generate_series(1, {count}) k, middle m, noise e
-          where t.id = md5('m' || k * {every})::uuid and m.n = 1 + k % 500 and e.n = 1 + (k / 7) % 3000"
-    )
 }
 
 /// The middle, the 99th of a hundred, and how many.
@@ -140,17 +136,25 @@ async fn measure(two: &Two, runs: usize) {
         keys.extend(from.clone());
     }
     println!("| measure | p50 | p99 | |\n|---|---|---|---|");
-    timed("list: the first page of both sides, 80 rows with presence", runs, "", async |_| {
+    timed("list: the first page of both sides, 80 rows", runs, "", async |_| {
+        domain::outline(&sides, None, &everything, Sort::Recent, None, false, 80).await
+    })
+    .await;
+    timed("list: a page somewhere in it, 80 rows", runs, "", async |n| {
+        domain::outline(&sides, None, &everything, Sort::Recent, Some(&keys[n * 7 % keys.len()]), false, 80).await
+    })
+    .await;
+    timed("list: the first page, with where each conversation is", runs, "as the command lists", async |_| {
         domain::listing(&sides, None, &everything, Sort::Recent, None, false, 80).await
     })
     .await;
-    timed("list: a page somewhere in it", runs, "", async |n| {
+    timed("list: a page somewhere in it, with where each is", runs, "", async |n| {
         domain::listing(&sides, None, &everything, Sort::Recent, Some(&keys[n * 7 % keys.len()]), false, 80).await
     })
     .await;
     timed("list: a page of the replica alone", runs, "", async |n| {
         let from = Some(&keys[n * 11 % keys.len()]);
-        domain::listing(&sides, Some(Side::Replica), &everything, Sort::Recent, from, n % 2 == 0, 80).await
+        domain::outline(&sides, Some(Side::Replica), &everything, Sort::Recent, from, n % 2 == 0, 80).await
     })
     .await;
     let (link, shape) = sides.of(Side::Replica).unwrap();
@@ -188,6 +192,18 @@ async fn similarity(two: &Two, link: &robbie_console::postgres::Link, shape: &Sh
         .iter()
         .map(|r| r.get(0))
         .collect();
+    timed("similarity: more like a message, in all lists", 20.min(ids.len()), "before it was measured", async |n| {
+        search::more_like(link, shape, Kind::Message, ids[n], 20).await
+    })
+    .await;
+    let began = Instant::now();
+    let found = recall::measure(link, shape, Kind::Message, Some("bench"), similar::RECALL).await.unwrap().unwrap();
+    println!(
+        "| measuring how many lists are enough, once | {:.1} s | | {} of 100 found {:.3} |",
+        began.elapsed().as_secs_f64(),
+        found.probes,
+        found.recall
+    );
     timed("similarity: more like a message, through IVFFlat", ids.len(), "recall wanted: 0.95", async |n| {
         search::more_like(link, shape, Kind::Message, ids[n], 20).await
     })
@@ -206,7 +222,7 @@ async fn similarity(two: &Two, link: &robbie_console::postgres::Link, shape: &Sh
         hits += near.near.iter().take(10).filter(|n| wanted.contains(&n.id)).count();
         all += wanted.len();
     }
-    line("similarity: neighbours through IVFFlat, 15–25 of 100 lists", quick, "");
+    line("similarity: neighbours through IVFFlat, as many lists as are enough", quick, "");
     line("similarity: neighbours in all lists, which is exact", exact, "");
     println!(
         "| recall@10 of IVFFlat against exact | {:.3} | | wanted: {} |",

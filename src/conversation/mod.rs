@@ -24,7 +24,7 @@ pub mod write;
 pub use filter::{Facets, Filter, facets};
 pub use head::{Conversation, conversation};
 pub use list::{Key, Page, Sort, page};
-pub use pair::{Listed, Listing, Sides, find, listing};
+pub use pair::{Listed, Listing, Sides, Whereabouts, find, listing, outline, whereabouts};
 pub use presence::{Differing, MessageMark, Presence, Queued, differing, digests, queued};
 pub use read::{
     Block, BlockFilter, From, Message, MessagePage, Pattern, block, blocks, message, messages, pattern, patterns,

@@ -86,8 +86,52 @@ impl Sides {
 }
 
 /// Reads a page of the conversations of one side, or of both where none is named: behind a place or, for `back`, before it;
-/// in the order of the list either way.
+/// in the order of the list either way. With where each is, which takes longer than the page itself: see [`outline`].
 pub async fn listing(
+    sides: &Sides,
+    side: Option<Side>,
+    filter: &Filter,
+    sort: Sort,
+    from: Option<&Key>,
+    back: bool,
+    limit: u16,
+) -> Result<Listing, Fault> {
+    let mut page = outline(sides, side, filter, sort, from, back, limit).await?;
+    let ids: Vec<Uuid> = page.conversations.iter().map(|listed| listed.conversation.id).collect();
+    let places = whereabouts(sides, &ids).await?;
+    page.queue_partly = places.queue_partly;
+    page.conversations.iter_mut().for_each(|listed| places.tell(listed));
+    Ok(page)
+}
+
+/// Where conversations are, and what the queue has for them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Whereabouts {
+    /// Where each is; what is not among them, nobody could say.
+    pub presence: BTreeMap<Uuid, Presence>,
+    /// Entries of the queue that were not sent.
+    pub queued: BTreeMap<Uuid, i64>,
+    /// Whether only part of the queue was looked through.
+    pub queue_partly: bool,
+}
+
+impl Whereabouts {
+    /// Writes down what is known of a conversation.
+    pub fn tell(&self, listed: &mut Listed) {
+        let id = listed.conversation.id;
+        listed.presence = self.presence.get(&id).copied().unwrap_or(Presence::Unknown);
+        listed.queued = self.queued.get(&id).copied().unwrap_or(0);
+    }
+}
+
+/// Asks where these conversations are: it compares all their messages and blocks.
+pub async fn whereabouts(sides: &Sides, ids: &[Uuid]) -> Result<Whereabouts, Fault> {
+    let (presence, queued) = tokio::try_join!(presences(sides, ids), of_queue(sides, ids))?;
+    Ok(Whereabouts { presence, queued: queued.entries, queue_partly: queued.partly })
+}
+
+/// The same page before anything was compared.
+pub async fn outline(
     sides: &Sides,
     side: Option<Side>,
     filter: &Filter,
@@ -104,16 +148,18 @@ pub async fn listing(
     let mut found: Vec<(Side, Conversation)> = Vec::new();
     // A page ends where the first side that has more ends: behind it, that side could have what belongs between.
     let mut end: Option<Key> = None;
-    for side in &wanted {
-        let (link, shape) = sides.of(*side)?;
-        let page = list::page(link, shape, filter, sort, from, back, limit).await?;
+    let page_of = async |side: Side| {
+        let (link, shape) = sides.of(side)?;
+        Ok::<_, Fault>((side, list::page(link, shape, filter, sort, from, back, limit).await?))
+    };
+    for (side, page) in futures_util::future::try_join_all(wanted.iter().map(|side| page_of(*side))).await? {
         let last = if back { page.conversations.first() } else { page.conversations.last() };
         if let Some(last) = last.filter(|_| page.more)
             && end.as_ref().is_none_or(|end| way.compare(&last.key, end) == Ordering::Less)
         {
             end = Some(last.key.clone());
         }
-        found.extend(page.conversations.into_iter().map(|c| (*side, c)));
+        found.extend(page.conversations.into_iter().map(|c| (side, c)));
     }
     if wanted.len() > 1 {
         once_each(sides, sort, &mut found).await?;
@@ -130,17 +176,11 @@ pub async fn listing(
     if back {
         found.reverse();
     }
-    let ids: Vec<Uuid> = found.iter().map(|(_, c)| c.id).collect();
-    let (presence, queued) = tokio::try_join!(presences(sides, &ids), of_queue(sides, &ids))?;
     let conversations = found
         .into_iter()
-        .map(|(_, conversation)| Listed {
-            presence: presence.get(&conversation.id).copied().unwrap_or(Presence::Unknown),
-            queued: queued.entries.get(&conversation.id).copied().unwrap_or(0),
-            conversation,
-        })
+        .map(|(_, conversation)| Listed { presence: Presence::Pending, queued: 0, conversation })
         .collect();
-    Ok(Listing { conversations, next: end, queue_partly: queued.partly })
+    Ok(Listing { conversations, next: end, queue_partly: false })
 }
 
 /// Which way a list is walked.
@@ -220,13 +260,8 @@ pub async fn find(sides: &Sides, side: Option<Side>, id: Uuid) -> Result<(Side, 
     for side in tried {
         let (link, shape) = sides.of(side)?;
         if let Some(conversation) = head::conversation(link, shape, id).await? {
-            let ids = [id];
-            let (presence, queued) = tokio::try_join!(presences(sides, &ids), of_queue(sides, &ids))?;
-            let listed = Listed {
-                presence: presence.get(&id).copied().unwrap_or(Presence::Unknown),
-                queued: queued.entries.get(&id).copied().unwrap_or(0),
-                conversation,
-            };
+            let mut listed = Listed { presence: Presence::Pending, queued: 0, conversation };
+            whereabouts(sides, &[id]).await?.tell(&mut listed);
             return Ok((side, listed));
         }
     }

@@ -21,6 +21,8 @@ pub enum Presence {
     ReplicaOnly,
     /// On the side that was asked; the other one could not be.
     Unknown,
+    /// Not compared yet.
+    Pending,
 }
 
 impl Presence {
@@ -32,6 +34,7 @@ impl Presence {
             Self::MasterOnly => "◂",
             Self::ReplicaOnly => "▸",
             Self::Unknown => "?",
+            Self::Pending => "…",
         }
     }
     /// The words of it.
@@ -42,6 +45,7 @@ impl Presence {
             Self::MasterOnly => "master only",
             Self::ReplicaOnly => "replica only",
             Self::Unknown => "the other side cannot be asked",
+            Self::Pending => "not compared yet",
         }
     }
 }

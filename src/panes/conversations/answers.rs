@@ -32,12 +32,26 @@ impl Conversations {
             }
             Told::Listed { from, back, grow, page: Ok(page), .. } => {
                 self.list.waiting = false;
+                let new = page.conversations.iter().map(|listed| listed.conversation.id).collect();
                 if grow {
                     self.list.grow(page, back);
                 } else {
                     self.list.replace(page, from.as_ref(), back);
                 }
-                self.after_move()
+                let (question, ids) = (self.list.question, self.list.to_compare(new));
+                let mut effects = self.after_move();
+                if !ids.is_empty() {
+                    effects.push(self.run(super::Ask::Whereabouts { question, ids }));
+                }
+                effects
+            }
+            Told::Whereabouts { question, ids, places } => {
+                if question == self.list.question {
+                    self.sides = self.sides.take().filter(|_| places.is_ok());
+                    // What cannot be compared is said to be unknown.
+                    self.list.tell(&ids, &places.unwrap_or_default());
+                }
+                Vec::new()
             }
             Told::Facets { question, facets } => {
                 if question == self.list.question {

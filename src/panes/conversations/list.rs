@@ -1,10 +1,10 @@
 //! The list: what narrows it, its order, and the part of it that is held around the cursor.
 
-use crate::conversation::{Facets, Filter, Key, Listed, Listing, Sort};
+use crate::conversation::{Facets, Filter, Key, Listed, Listing, Presence, Sort, Whereabouts};
 use crate::postgres::Side;
 use crate::ui::Now;
 use chrono::{DateTime, SecondsFormat, Utc};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use uuid::Uuid;
 
 /// Rows read at once.
@@ -197,8 +197,15 @@ impl List {
             (None, true) => [page.next, None],
             (Some(from), _) => [Some(from.clone()), page.next],
         };
-        self.queue_partly = page.queue_partly;
+        let known: BTreeMap<Uuid, (Presence, i64)> =
+            self.rows.iter().map(|row| (row.conversation.id, (row.presence, row.queued))).collect();
         self.rows = page.conversations.into();
+        for row in &mut self.rows {
+            // Until it is compared again, what was found before stands there: no flicker.
+            if let Some(before) = known.get(&row.conversation.id).filter(|_| row.presence == Presence::Pending) {
+                (row.presence, row.queued) = *before;
+            }
+        }
         let at = self.rows.iter().position(|row| Some(row.conversation.id) == kept);
         if let (Some(at), true) = (at, self.read) {
             // What one looks at stays where it stands.
@@ -214,6 +221,20 @@ impl List {
         self.step(0);
         self.read = true;
         self.fault = None;
+    }
+    /// Which conversations are to be compared: these, and those held that never were.
+    pub(super) fn to_compare(&self, mut new: Vec<Uuid>) -> Vec<Uuid> {
+        new.extend(self.rows.iter().filter(|row| row.presence == Presence::Pending).map(|row| row.conversation.id));
+        new.sort_unstable();
+        new.dedup();
+        new
+    }
+    /// Writes down where those are that were asked about.
+    pub(super) fn tell(&mut self, asked: &[Uuid], places: &Whereabouts) {
+        self.queue_partly = places.queue_partly;
+        for row in self.rows.iter_mut().filter(|row| asked.contains(&row.conversation.id)) {
+            places.tell(row);
+        }
     }
     /// Forgets what is held, as when something else is to be listed.
     pub(super) fn forget(&mut self) {

@@ -220,6 +220,7 @@ impl Pane for Conversations {
         match &command.ask {
             Ask::List { grow: false, .. } => Policy::Read("conversations"),
             Ask::List { .. } => Policy::Read("conversations-more"),
+            Ask::Whereabouts { .. } => Policy::Read("conversation-whereabouts"),
             Ask::Facets { .. } => Policy::Read("conversation-facets"),
             Ask::Preview { .. } => Policy::Read("conversation-preview"),
             Ask::More { .. } => Policy::Read("conversation-more"),
@@ -236,6 +237,7 @@ impl Pane for Conversations {
     fn label(command: &Command) -> String {
         match &command.ask {
             Ask::List { .. } => "listing conversations",
+            Ask::Whereabouts { .. } => "comparing the sides",
             Ask::Facets { .. } => "counting conversations",
             Ask::Search { .. } | Ask::Like { .. } => "searching",
             Ask::Measure { .. } => "measuring the index over vectors",
@@ -319,6 +321,10 @@ impl Conversations {
         let mut role = if parts.is_empty() && away.is_empty() { Role::Ok } else { Role::Warn };
         let said = match (away.as_slice(), parts.is_empty()) {
             ([], true) if list.rows().all(|l| l.presence == Presence::Equal) => "the same on both sides".to_owned(),
+            ([], true) if of(Presence::Pending) > 0 => {
+                role = Role::Muted;
+                "comparing the sides".to_owned()
+            }
             ([], true) => {
                 role = Role::Muted;
                 "the other side cannot be asked".to_owned()

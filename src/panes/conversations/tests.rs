@@ -52,7 +52,7 @@ fn the_list_is_read_when_it_is_shown_and_grows_before_one_gets_to_its_end() {
     let question = pane.list.question;
     let then = hear(&mut pane, list_of(0..80, true, question));
     assert!(
-        matches!(then[..], [Effect::Timer { id: "conversation-preview", .. }]),
+        matches!(then[..], [Effect::Timer { id: "conversation-preview", .. }, Effect::Run(_)]),
         "the preview waits for the cursor: {then:?}"
     );
     let mut grown = Vec::new();
@@ -75,6 +75,46 @@ fn the_list_is_read_when_it_is_shown_and_grows_before_one_gets_to_its_end() {
     let old = list_of(0..3, false, 0);
     hear(&mut pane, old);
     assert_eq!(pane.list.len(), 160, "an answer to an older question is dropped");
+}
+
+#[test]
+fn where_each_conversation_is_comes_after_the_list_and_only_for_the_list_that_is_shown() {
+    let mut pane = Conversations::default();
+    pane.update(Input::Resized(Size::new(140, 38)), Now::at(0));
+    pane.update(Input::Shown, Now::at(0));
+    let question = pane.list.question;
+    let outline = |question| {
+        let mut page = list_of(0..3, false, question);
+        if let Told::Listed { page: Ok(page), .. } = &mut page {
+            page.conversations.iter_mut().for_each(|listed| (listed.presence, listed.queued) = (Presence::Pending, 0));
+        }
+        page
+    };
+    let step = hear(&mut pane, outline(question));
+    let ids = asked(&step).iter().find_map(|ask| match ask {
+        Ask::Whereabouts { question: of, ids } if *of == question => Some(ids.clone()),
+        _ => None,
+    });
+    let ids = ids.unwrap_or_else(|| panic!("{step:?}"));
+    assert_eq!(ids.len(), 3);
+    assert!(pane.answer(Now::at(0)).text.contains("comparing the sides"), "{}", pane.answer(Now::at(0)).text);
+    let told = |question, presence| {
+        let presence = ids.iter().map(|id| (*id, presence)).collect();
+        let places = crate::conversation::Whereabouts { presence, ..Default::default() };
+        Told::Whereabouts { question, ids: ids.clone(), places: Ok(places) }
+    };
+    hear(&mut pane, told(question, Presence::Equal));
+    assert!(pane.answer(Now::at(0)).text.contains("the same on both sides"));
+    // The list is read again: what was known stays until it is compared again, and older answers no longer count.
+    pane.update(Input::Timer("conversations"), Now::at(0));
+    let newer = pane.list.question;
+    hear(&mut pane, outline(newer));
+    assert!(pane.list.rows().all(|listed| listed.presence == Presence::Equal));
+    hear(&mut pane, told(question, Presence::Different));
+    assert!(pane.list.rows().all(|listed| listed.presence == Presence::Equal));
+    let fault = crate::postgres::Fault::new(crate::postgres::Kind::Unreachable, "away");
+    hear(&mut pane, Told::Whereabouts { question: newer, ids: ids.clone(), places: Err(fault) });
+    assert!(pane.list.rows().all(|listed| listed.presence == Presence::Unknown));
 }
 
 #[test]

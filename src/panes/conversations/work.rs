@@ -5,7 +5,7 @@ use crate::conversation::embed::Embedder;
 use crate::conversation::search::{self, Mode, Results};
 use crate::conversation::{
     self as domain, Block, BlockFilter, Differing, Facets, Filter, From, Key, Kind, Listed, Listing, MessagePage,
-    Pattern, Sides, Sort, recall, similar,
+    Pattern, Sides, Sort, Whereabouts, recall, similar,
 };
 use crate::postgres::{Fault, Side};
 use crate::ui::Services;
@@ -40,6 +40,11 @@ pub(super) enum Ask {
         from: Option<Key>,
         back: bool,
         grow: bool,
+    },
+    /// Where the conversations of the list are, which takes longer than the list.
+    Whereabouts {
+        question: u64,
+        ids: Vec<Uuid>,
     },
     /// What there is to choose from.
     Facets {
@@ -120,6 +125,11 @@ pub(super) enum Told {
         grow: bool,
         page: Result<Listing, Fault>,
     },
+    Whereabouts {
+        question: u64,
+        ids: Vec<Uuid>,
+        places: Result<Whereabouts, Fault>,
+    },
     Facets {
         question: u64,
         facets: Result<Facets, Fault>,
@@ -173,8 +183,12 @@ pub(super) async fn perform(command: Command, services: &Services) -> Message {
 async fn ask(sides: &Sides, embedder: &Embedder, ask: Ask) -> Told {
     match ask {
         Ask::List { question, side, filter, sort, from, back, grow } => {
-            let page = domain::listing(sides, side, &filter, sort, from.as_ref(), back, super::list::PAGE).await;
+            let page = domain::outline(sides, side, &filter, sort, from.as_ref(), back, super::list::PAGE).await;
             Told::Listed { question, from, back, grow, page }
+        }
+        Ask::Whereabouts { question, ids } => {
+            let places = domain::whereabouts(sides, &ids).await;
+            Told::Whereabouts { question, ids, places }
         }
         Ask::Facets { question, side, filter } => {
             let facets = match sides.of(side.unwrap_or_else(|| sides.near())) {

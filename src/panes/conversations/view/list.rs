@@ -29,7 +29,7 @@ pub(super) fn role_of(presence: Presence) -> Role {
         Presence::Different => Role::Warn,
         Presence::MasterOnly => Role::Master,
         Presence::ReplicaOnly => Role::Replica,
-        Presence::Unknown => Role::Muted,
+        Presence::Unknown | Presence::Pending => Role::Muted,
     }
 }
 
@@ -42,7 +42,7 @@ fn row(listed: &Listed) -> Row {
     }
     let role = match (title, listed.presence) {
         (None, _) => Role::Muted,
-        (_, Presence::Equal | Presence::Unknown) => Role::Text,
+        (_, Presence::Equal | Presence::Unknown | Presence::Pending) => Role::Text,
         (_, presence) => role_of(presence),
     };
     let code = match (c.languages.is_empty(), c.has_code) {
