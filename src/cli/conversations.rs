@@ -1,8 +1,9 @@
-//! `robbie conversations list|show|search|blocks|patterns|export|import|rename|delete|trash|restore|embed`: what Robbie remembers, on either side or both.
+//! `robbie conversations list|show|search|blocks|patterns|export|import|rename|delete|trash|restore|embed|index`: what Robbie remembers, on either side or both.
 
 mod embed;
 pub(super) mod embedder;
 mod export;
+mod index;
 mod print;
 mod wanted;
 mod writing;
@@ -134,6 +135,8 @@ pub enum Action {
     Restore(writing::RestoreArgs),
     /// Fill missing embeddings, in batches; what is interrupted goes on where it stopped.
     Embed(embed::EmbedArgs),
+    /// Make the indexes that searches use where they are missing, without holding up who writes; what a broken-off build left over is made again.
+    Index(index::IndexArgs),
 }
 
 /// A side.
@@ -288,6 +291,7 @@ pub async fn run(args: ConversationsArgs, invocation: &Invocation) -> Result<Exi
             Ok(Exit::Done)
         }
         Action::Export(args) => export::run(args, &sides, json).await,
+        Action::Index(args) => index::run(args, &sides, json).await,
         Action::Embed(args) => embed::run(args, &sides, &invocation.settings, json).await,
         // Done above, before both sides were looked at.
         Action::Import(_) | Action::Rename(_) | Action::Delete(_) | Action::Trash | Action::Restore(_) => {

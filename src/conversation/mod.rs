@@ -9,6 +9,7 @@ pub mod export;
 mod filter;
 pub mod fulltext;
 mod head;
+pub mod index;
 mod list;
 mod pair;
 mod presence;

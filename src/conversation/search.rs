@@ -126,7 +126,7 @@ pub async fn search(
     } else {
         if shape.indexed.len() < Kind::ALL.len() {
             notes.push(format!(
-                "the {} is searched without an index; `robbie schema migrate --target {}` makes one",
+                "the {} is searched without an index; `robbie conversations index --side {}` makes one",
                 link.side(),
                 link.side()
             ));

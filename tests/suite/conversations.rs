@@ -1,6 +1,7 @@
 //! Conversations on real databases: lists over both sides, what differs, search, export, deployed shapes.
 
 mod embedding;
+mod index;
 mod pane;
 mod quality;
 mod recall;
