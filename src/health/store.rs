@@ -35,6 +35,20 @@ struct KnownSide {
     shape: Option<(Arc<Shape>, Instant)>,
     counts: Vec<(String, ExactCount)>,
     counted_at: Option<Instant>,
+    /// A session for these readings alone: over a million entries one takes a quarter of a second, and what others ask on the
+    /// shared session would wait for it.
+    session: Option<Arc<Client>>,
+}
+
+impl KnownSide {
+    async fn session(&mut self, link: &Link) -> Result<Arc<Client>, Fault> {
+        if let Some(open) = self.session.as_ref().filter(|client| !client.is_closed()) {
+            return Ok(Arc::clone(open));
+        }
+        let opened = Arc::new(link.dedicated("health").await?);
+        self.session = Some(Arc::clone(&opened));
+        Ok(opened)
+    }
 }
 
 /// A count of a large table, and the writes the table had seen by then.
@@ -44,12 +58,25 @@ pub(super) struct ExactCount {
     pub writes: i64,
 }
 
-/// Reads both sides at once and judges them. A side that does not answer is a fact, not an error.
+/// Where the statements go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum On {
+    /// To the session that the link shares.
+    Shared,
+    /// To one that is kept from reading to reading.
+    Own,
+}
+
+/// Reads both sides at once, on sessions that it keeps, and judges them. A side that does not answer is a fact, not an error.
 pub async fn read(pair: &Pair, known: Known) -> (Report, Known) {
+    read_on(On::Own, pair, known).await
+}
+
+async fn read_on(on: On, pair: &Pair, known: Known) -> (Report, Known) {
     let Known { master: mut known_master, replica: mut known_replica, cursor, node } = known;
     let (tell, told) = tokio::sync::oneshot::channel();
     let replica = async {
-        let answer: Answer<ReplicaFacts> = side(&pair.replica, &mut known_replica, statement::replica).await;
+        let answer: Answer<ReplicaFacts> = side(on, &pair.replica, &mut known_replica, statement::replica).await;
         let facts = answer.facts();
         let position = facts.and_then(|f| f.cursor.as_ref()).and_then(|c| Snapshot::parse(&c.snapshot));
         let id = facts.and_then(|f| f.node_id);
@@ -62,7 +89,7 @@ pub async fn read(pair: &Pair, known: Known) -> (Report, Known) {
         let fresh = tokio::time::timeout(patience, told).await.ok().and_then(Result::ok).unwrap_or_default();
         let (cursor, node) = (fresh.0.or(cursor.clone()), fresh.1.or(node));
         let ask = |shape: &Shape, depth| statement::master(shape, depth, cursor.as_ref(), node);
-        side::<MasterFacts>(&pair.master, &mut known_master, ask).await
+        side::<MasterFacts>(on, &pair.master, &mut known_master, ask).await
     };
     let ((replica, position, id), master) = tokio::join!(replica, master);
     let report = assemble(&master, &replica);
@@ -72,16 +99,20 @@ pub async fn read(pair: &Pair, known: Known) -> (Report, Known) {
 
 /// Reads a master and any number of replicas, for the command line.
 pub async fn read_all(pairs: &[Pair]) -> Vec<Report> {
-    futures_util::future::join_all(pairs.iter().map(|pair| async { read(pair, Known::default()).await.0 })).await
+    futures_util::future::join_all(
+        pairs.iter().map(|pair| async { read_on(On::Shared, pair, Known::default()).await.0 }),
+    )
+    .await
 }
 
 async fn side<F: DeserializeOwned>(
+    on: On,
     link: &Link,
     known: &mut KnownSide,
     ask: impl Fn(&Shape, Depth) -> String,
 ) -> Answer<F> {
     let name = link.target().name.clone();
-    match tokio::time::timeout(PATIENCE, answer(link, known, ask)).await {
+    match tokio::time::timeout(PATIENCE, answer(on, link, known, ask)).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(fault)) => {
             *known = KnownSide::default();
@@ -98,11 +129,14 @@ async fn side<F: DeserializeOwned>(
 }
 
 async fn answer<F: DeserializeOwned>(
+    on: On,
     link: &Link,
     known: &mut KnownSide,
     ask: impl Fn(&Shape, Depth) -> String,
 ) -> Result<Answer<F>, Fault> {
-    let client = link.session().await?;
+    // Asked for in any case: it says whether the link is up.
+    let shared = link.session().await?;
+    let client = if on == On::Own { known.session(link).await? } else { shared };
     let mut round_trip = None;
     let known_shape =
         known.shape.as_ref().filter(|(_, at)| at.elapsed() < SHAPE_LIVES).map(|(shape, _)| Arc::clone(shape));

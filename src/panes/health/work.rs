@@ -73,7 +73,7 @@ pub async fn perform(command: Command, services: &Services) -> Message {
     match command {
         Command::Load(known) => {
             let started = Instant::now();
-            let (report, known) = health::read(&services.pair(), known).await;
+            let (report, known) = Box::pin(health::read(&services.pair(), known)).await;
             let engine = engine_here(services);
             Message::Loaded(Box::new(Loaded { report, known, engine, took: started.elapsed() }))
         }

@@ -11,11 +11,11 @@ use std::time::Duration;
 pub(super) const PAGE: u16 = 200;
 /// Rows held at most.
 pub(super) const HELD: usize = 1_000;
-/// So near to an edge the next page is asked for.
-const NEAR: i64 = 100;
-/// Rows read around the cursor by a refresh, and how many of them before the first row on the screen.
-pub(super) const AROUND: u16 = 300;
-const AROUND_BEFORE: i64 = 100;
+/// So near to an edge the next page is asked for: several screens, so that it is there before a held key arrives.
+const NEAR: i64 = 200;
+/// Rows read around the cursor by a refresh, and how many of them before the first row on the screen: neither edge is near then.
+pub(super) const AROUND: u16 = 500;
+const AROUND_BEFORE: i64 = 220;
 
 /// A row with the time when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,7 +187,7 @@ impl Window {
     /// The page that should be read before the cursor gets to an edge.
     pub(super) fn wants(&self) -> Option<(Edge, Anchor)> {
         let (first, last) = (self.rows.front()?, self.rows.back()?);
-        if self.more[1] && self.end() - self.cursor <= NEAR {
+        if self.more[1] && self.end() - self.cursor < NEAR {
             return Some((Edge::Back, Anchor::After(last.entry.key.clone())));
         }
         if self.more[0] && self.cursor - self.base < NEAR {
@@ -308,9 +308,9 @@ mod tests {
 
     #[test]
     fn a_refresh_reads_from_before_the_screen() {
-        let mut window = window(0..200, true);
+        let mut window = window(0..400, true);
         assert_eq!(window.around(), (Anchor::First, true));
-        window.step(150);
-        assert_eq!(window.around(), (Anchor::From(entry(50).key), false));
+        window.step(300);
+        assert_eq!(window.around(), (Anchor::From(entry(80).key), false));
     }
 }
