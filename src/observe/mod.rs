@@ -2,9 +2,12 @@
 
 use crate::settings::Settings;
 use std::path::Path;
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_appender::rolling::{Builder, Rotation};
 use tracing_subscriber::EnvFilter;
+
+/// So many lines wait for the disk at most; more at once are lost rather than waited for.
+const BUFFERED: usize = 4_096;
 
 /// Holds the log open; what is buffered is written when it is dropped.
 #[derive(Debug, Default)]
@@ -36,7 +39,8 @@ fn open(folder: &Path, level: &str) -> Result<WorkerGuard, String> {
         .max_log_files(7)
         .build(folder)
         .map_err(|e| unwritten(&e))?;
-    let (writer, guard) = tracing_appender::non_blocking(file);
+    // The usual 128,000 lines would be 4 MB, written to before anything is drawn.
+    let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(BUFFERED).finish(file);
     // Other crates' debug lines can hold statements with values: they speak from `warn` on.
     let filter = EnvFilter::builder().parse_lossy(format!("warn,robbie_console={level},robbie={level}"));
     tracing_subscriber::fmt()

@@ -100,9 +100,11 @@ fn strip(shell: &Shell, now: Now) -> String {
     text::truncate(&format!("{turn} {}{more}", text::safe(&first.label)), 40).into_owned()
 }
 
-/// Draws what was just said: above the footer where there is room, else over one line.
+/// Draws what was just said: above the footer where there is room, else over one line. While something is typed it keeps off the
+/// pane, whose last lines say what is wrong with that.
 pub fn messages(shell: &Shell, scene: &mut Scene<'_>, areas: &Areas, now: Now) {
-    let room = areas.messages;
+    let typing = shell.tabs.get(shell.active).is_some_and(|tab| tab.pane.text_focus());
+    let room = if typing && !areas.answer.is_empty() { areas.answer } else { areas.messages };
     if room.is_empty() {
         return;
     }

@@ -123,6 +123,19 @@ fn messages_and_running_work() {
 }
 
 #[test]
+fn while_something_is_typed_messages_keep_off_the_pane() {
+    let mut s = running(80, 24);
+    press(&mut s, &["/"], 0);
+    let before = frame(&mut s, 1);
+    let text = "a long message that goes on and on so that it does not fit on one line of this terminal at all".into();
+    s.update(Event::Say(crate::ui::Level::Info, text), Now::at(0));
+    let during = frame(&mut s, 1);
+    let differ: Vec<usize> =
+        before.lines().zip(during.lines()).enumerate().filter(|(_, (a, b))| a != b).map(|(n, _)| n).collect();
+    assert_eq!(differ, [2], "the answer's line and no other\n{during}");
+}
+
+#[test]
 fn the_list_of_messages() {
     let mut s = running(80, 24);
     press(&mut s, &["y", "y", "!"], 0);

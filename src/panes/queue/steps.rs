@@ -1,6 +1,7 @@
 //! What a person does, and what the clock and the links say.
 
 use super::prompt::Wanted;
+use super::window::Window;
 use super::{Action, Command, Inside, Level, Purpose, Queue, REFRESH, Section, Tab, Then, Typing, view};
 use crate::postgres::LinkStatus;
 use crate::queue::{Anchor, Filter, Scope, Sort, SortBy, filter};
@@ -294,6 +295,15 @@ impl Queue {
         self.marks.clear();
     }
 
+    /// Back to the reasons. They are of what is open, so neither the choice of states nor the rows of the list are kept.
+    fn leave_list(&mut self) {
+        self.enter_list(None);
+        self.level = Level::Groups;
+        self.window = Window::default();
+        self.question += 1;
+        (self.loading, self.growing, self.matching) = (false, false, None);
+    }
+
     pub(super) fn open(&mut self) -> Step<Self> {
         match self.level {
             Level::Groups => {
@@ -342,13 +352,12 @@ impl Queue {
                 self.set_filter(Filter::everything())
             }
             Level::List => {
-                self.level = Level::Groups;
                 if let Some(members) = self.scope.members.take() {
                     let groups = self.groups.as_ref().map(|groups| &groups.groups);
                     let at = groups.and_then(|groups| groups.iter().position(|group| group.id == members.id));
                     self.reason = at.unwrap_or(self.reason);
                 }
-                self.marks.clear();
+                self.leave_list();
                 Vec::new()
             }
             Level::Groups => Vec::new(),

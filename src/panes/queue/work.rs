@@ -24,7 +24,7 @@ use tokio_postgres::Client;
 use uuid::Uuid;
 
 /// So long the first answer waits for the groups, so that the pane opens on them.
-const GRACE: Duration = Duration::from_millis(40);
+const GRACE: Duration = Duration::from_millis(5);
 
 /// So many entries are tried before a replay of more is asked about.
 const TRIED: usize = 2_000;

@@ -124,3 +124,22 @@ fn every_key_of_the_table_is_read_and_none_twice() {
         assert!(pane.footer().len() <= 8);
     }
 }
+
+#[test]
+fn the_reasons_know_nothing_of_the_choice_of_states_that_was_left() {
+    let mut pane = stuck();
+    action(&mut pane, Action::NextStates);
+    pane.update(Input::Move(Move::Left), Now::at(2));
+    assert_eq!(pane.tab, Tab::All);
+    let question = pane.question;
+    let message = Message::Paged { question, anchor: Anchor::First, edge: None, page: page(0..3, false) };
+    pane.update(Input::Message(message), Now::at(2));
+    assert_eq!(pane.breadcrumb(), ["all entries"]);
+    pane.update(Input::Back, Now::at(2));
+    assert_eq!((pane.level, pane.tab), (Level::Groups, Tab::Open));
+    assert_eq!(pane.scope, Scope::default());
+    // What a filter is tried on is what is open, and not the rows that were left.
+    let effects = action(&mut pane, Action::Filter);
+    assert!(matches!(runs(&effects)[0], Command::Page { scope, .. } if **scope == Scope::default()), "{effects:?}");
+    assert_eq!(pane.breadcrumb(), ["open entries"]);
+}
