@@ -253,20 +253,22 @@ fn i8_both_sides_are_equal(e: &Evidence) -> Check {
     Ok(())
 }
 
-/// I9: what arrives of a row is a subsequence of what its replica queued.
+/// I9: what arrives of a row is a subsequence of what its replica queued. A value tells whose it is when it comes for the first time: an
+/// entry of a whole row writes earlier ones too.
 fn i9_rows_keep_the_order_of_their_entries(model: &Model, e: &Evidence) -> Check {
     let mut last: BTreeMap<(usize, Key), usize> = BTreeMap::new();
+    let mut came: BTreeSet<(Key, &String)> = BTreeSet::new();
     for change in &e.changes {
+        let fresh: Vec<&String> = change.written().filter(|w| came.insert((change.key, w))).collect();
         let Some(site) = change.site else { continue };
-        // The last that wrote any of it: an entry of a whole row writes earlier values too.
         let place = model.entries.iter().rposition(|o| {
-            (o.site, o.key) == (site, change.key) && !o.edited && change.written().any(|w| o.tokens.contains(w))
+            (o.site, o.key) == (site, change.key) && !o.edited && fresh.iter().any(|w| o.tokens.contains(w))
         });
         let Some(place) = place else { continue };
         if let Some(before) = last.insert((site, change.key), place).filter(|b| *b > place) {
             let (late, early) = (&model.entries[place], &model.entries[before]);
-            let came: Vec<_> = e.changes.iter().filter(|c| c.key == change.key).collect();
-            return Err(format!("I9 order: {late:?} came after {early:?}: {came:?}"));
+            let row: Vec<_> = e.changes.iter().filter(|c| c.key == change.key).collect();
+            return Err(format!("I9 order: {late:?} came after {early:?}: {row:?}"));
         }
     }
     Ok(())
