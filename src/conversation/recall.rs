@@ -119,6 +119,10 @@ pub async fn measure(
             from = middle + 1;
         }
     }
+    // One step more than a few questions took: what they did not ask for is a little harder at times.
+    if to < steps.len() {
+        found.probes = steps.get(to + 1).copied().unwrap_or(lists);
+    }
     Ok(Some(kept(shape, subject, found)))
 }
 
