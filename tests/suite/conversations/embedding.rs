@@ -80,7 +80,10 @@ async fn missing_vectors_are_filled_in_batches_and_never_mixed_with_others() {
     assert_eq!((code, dry["tables"]["code_messages"]["missing"].as_i64(), missing().await), (0, Some(8), 8), "{dry}");
     // Three rows and no more: the next run goes on there.
     let lexical = ["conversations", "embed", "--side", "replica", "--embedder", "lexical", "--batch", "2"];
-    let (code, some) = command(&f.test, &[&lexical[..], &["--limit", "3"]].concat());
+    // At sixty a minute the second batch begins a second after the first.
+    let began = std::time::Instant::now();
+    let (code, some) = command(&f.test, &[&lexical[..], &["--limit", "3", "--rate", "60"]].concat());
+    assert!(began.elapsed() >= std::time::Duration::from_secs(1), "{:?}", began.elapsed());
     assert_eq!((code, some["tables"]["code_messages"]["filled"].as_i64(), missing().await), (0, Some(3), 5), "{some}");
     let queued = "select count(*) from pending_sync where table_name = 'code_messages' and operation = 'UPDATE' and data ? 'embedding'";
     assert_eq!(f.replica.query_one(queued, &[]).await.unwrap().get::<_, i64>(0), 3, "what a replica fills is queued");
