@@ -63,6 +63,8 @@ impl Session {
         let pty = native_pty_system().openpty(size(width, height)).unwrap();
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_robbie"));
         command.env_clear();
+        // Else it would begin in the home folder of whoever runs the tests, which not every account has.
+        command.cwd(home.path());
         command.env("ROBBIE_HOME", home.path());
         command.env("PATH", "/usr/bin:/bin");
         command.env("EDITOR", format!("sh {}", home.path().join("editor.sh").display()));
