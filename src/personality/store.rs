@@ -2,6 +2,7 @@
 
 use super::State;
 use crate::postgres::{Fault, Kind, Link};
+use tokio_postgres::types::Type;
 
 /// The columns a state is read from; `to_jsonb` of the row lets one statement serve every shape of the table.
 const OF_USER: &str = "SELECT to_jsonb(p)::text FROM public.robbie_personality_state p
@@ -20,13 +21,16 @@ const HAS: &str = "SELECT to_regclass('public.robbie_personality_state') IS NOT 
 pub async fn read(link: &Link, user: &str) -> Result<Option<State>, Fault> {
     let client = link.session().await?;
     let failed = |e| Fault::from_postgres(e, link.side());
-    let has = client.query_one(HAS, &[]).await.map_err(failed)?;
-    let (table, mapping): (bool, bool) = (has.get(0), has.get(1));
+    // Nothing is prepared: at the start of the console each round trip is one that the first rows wait for.
+    let has = client.query_typed(HAS, &[]).await.map_err(failed)?;
+    let has = |column: usize| has.first().is_some_and(|row| row.get(column));
+    let (table, mapping) = (has(0), has(1));
     if !table {
         return Ok(None);
     }
     let sql = if mapping { OF_MAPPED_USER } else { OF_USER };
-    let Some(row) = client.query_opt(sql, &[&user]).await.map_err(failed)? else { return Ok(None) };
+    let rows = client.query_typed(sql, &[(&user, Type::TEXT)]).await.map_err(failed)?;
+    let Some(row) = rows.first() else { return Ok(None) };
     let text: String = row.get(0);
     let row: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text)
         .map_err(|e| Fault::new(Kind::Other, "the personality's row could not be read").on(link.side()).because(e))?;

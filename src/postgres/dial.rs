@@ -41,8 +41,7 @@ impl Session {
     fn opening(&self, read_only: bool) -> String {
         let read_only = if read_only { "set default_transaction_read_only to on;" } else { "" };
         format!(
-            "select current_setting('server_version'), current_user, \
-               (select rolsuper from pg_catalog.pg_roles where rolname = current_user), \
+            "select current_setting('server_version'), current_user, current_setting('is_superuser'), \
                pg_catalog.pg_is_in_recovery(), current_setting('transaction_read_only'), pg_catalog.pg_backend_pid();\
              set timezone to 'UTC'; set datestyle to 'ISO, MDY'; set intervalstyle to 'postgres';\
              set extra_float_digits to 1; set bytea_output to 'hex'; set client_min_messages to 'warning';\
@@ -301,7 +300,7 @@ impl Attempt<'_> {
             tls: connector.done(),
             verified: connector.done() && self.target.access.tls.verifies(),
             role: get(1).to_owned(),
-            superuser: get(2) == "t",
+            superuser: get(2) == "on",
             in_recovery,
             read_only: refuses_writes || self.target.read_only,
             pid: get(5).parse().unwrap_or_default(),

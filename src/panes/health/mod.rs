@@ -235,9 +235,10 @@ impl Health {
             let shown = self.shown;
             *self = Self { shown, ..Self::default() };
         }
-        let came_up = [Side::Master, Side::Replica]
-            .into_iter()
-            .any(|side| links.of(side).is_up() && self.links.as_ref().is_none_or(|old| !old.of(side).is_up()));
+        // What was asked for while a link was being made has waited for it.
+        let waited = |old: &Links, side| self.loading && matches!(old.of(side).status, LinkStatus::Connecting);
+        let was_up = |side| self.links.as_ref().is_some_and(|old| old.of(side).is_up() || waited(old, side));
+        let came_up = [Side::Master, Side::Replica].into_iter().any(|side| links.of(side).is_up() && !was_up(side));
         let went = [Side::Master, Side::Replica]
             .into_iter()
             .any(|side| !links.of(side).is_up() && self.links.as_ref().is_some_and(|old| old.of(side).is_up()));

@@ -7,6 +7,8 @@ use crate::health::{
     TableHealth, score, sentence,
 };
 use crate::panes::drawing;
+use crate::postgres::Kind;
+use crate::ui::pane::LinkView;
 
 fn side(name: &str, version: &str, database: &str) -> SideHealth {
     SideHealth {
@@ -205,6 +207,52 @@ fn a_first_load_under_way() {
     for (width, height) in [(80, 24), (120, 30), (200, 60), (60, 16)] {
         insta::assert_snapshot!(format!("loading_{width}x{height}"), shot(&pane, width, height));
     }
+}
+
+#[test]
+fn what_was_asked_for_before_there_were_links_is_not_asked_for_again() {
+    let down = LinkStatus::Down {
+        reason: "connection refused".into(),
+        kind: Kind::Unreachable,
+        remedy: None,
+        since: Now::at(0).wall,
+        retry_at: Now::at(5).wall,
+    };
+    let up = LinkStatus::Up {
+        latency: Duration::from_micros(300),
+        version: "18.4".into(),
+        tls: false,
+        verified: false,
+        role: "robbie".into(),
+        superuser: false,
+        in_recovery: false,
+        read_only: false,
+        host: "local".into(),
+        pid: 1,
+        since: Now::at(0).wall,
+    };
+    let links = |master: &LinkStatus, replica: &LinkStatus| {
+        let link = |side: Side, status: &LinkStatus| LinkView {
+            side,
+            name: side.to_string(),
+            database: "robbie".into(),
+            read_only: false,
+            protected: false,
+            status: status.clone(),
+        };
+        Input::LinksChanged(Arc::new(Links {
+            master: link(Side::Master, master),
+            replica: link(Side::Replica, replica),
+        }))
+    };
+    let making = LinkStatus::Connecting;
+    let mut pane = Health::default();
+    assert_eq!(pane.update(links(&making, &making), Now::at(0)).len(), 2, "health and mood");
+    assert!(pane.update(links(&making, &up), Now::at(0)).is_empty());
+    assert!(pane.update(links(&up, &up), Now::at(0)).is_empty());
+    pane.update(loaded(busy()), Now::at(0));
+    pane.update(links(&down, &up), Now::at(1));
+    assert_eq!(pane.update(links(&up, &up), Now::at(2)).len(), 2, "it was lost, and is back");
 }
 
 #[test]

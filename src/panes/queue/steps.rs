@@ -106,10 +106,8 @@ impl Queue {
                 self.pulse = None;
                 self.refresh(now)
             }
-            (true, false) => {
-                self.loading = false;
-                self.first_read()
-            }
+            // What was asked for while the link was being made has waited for it.
+            (true, false) => self.first_read(),
             (false, _) => Vec::new(),
         }
     }

@@ -3,7 +3,7 @@
 use super::fixing;
 use super::json::Layout;
 use super::messages::{Command, Laid, Message, Putting, Then};
-use super::window::{AROUND, PAGE};
+use super::window::{AROUND, FIRST, PAGE};
 use crate::postgres::{Fault, Link, Side};
 use crate::queue::detail::{self, Detail};
 use crate::queue::groups;
@@ -18,13 +18,8 @@ use crate::sync::undo;
 use crate::sync::{self, Mode, ReplayOptions};
 use crate::ui::{Job, Services};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::timeout;
 use tokio_postgres::Client;
 use uuid::Uuid;
-
-/// So long the first answer waits for the groups, so that the pane opens on them.
-const GRACE: Duration = Duration::from_millis(5);
 
 /// So many entries are tried before a replay of more is asked about.
 const TRIED: usize = 2_000;
@@ -155,26 +150,21 @@ async fn open(
     job: &Job<Message>,
 ) -> Result<Message, Fault> {
     let client = replica.session().await?;
-    let shape = Shape::read(&client).await?;
-    // Sent first: what is written between counts as news.
-    let (news, page) =
-        tokio::try_join!(store::news(&client, None), store::page(&client, &shape, scope, &anchor, PAGE))?;
-    let (pulse, total) = news.unwrap_or_default();
+    // Asked before the page: what is written between counts as news. And what the shape refuses is told, not what follows from it.
+    let (shape, news) = tokio::join!(Shape::read(&client), store::news(&client, None));
+    let (shape, (pulse, total)) = (shape?, news?.unwrap_or_default());
+    let page = store::page(&client, &shape, scope, &anchor, FIRST).await?;
     let opened = |groups| Message::Opened { question, shape: shape.clone(), anchor, page, total, pulse, groups };
-    let began = tokio::time::Instant::now();
     let all = Scope::default();
     if total.exact {
         // Few entries: the groups come at once, and the pane opens on them.
         job.tell(Message::Worker(starvation::read(&client, &shape).await?));
         return Ok(opened(Some(groups::read(&client, &shape, &all).await?)));
     }
-    let read = aside(replica, "groups", job, async |client| groups::read(client, &shape, &all).await);
-    let mut read = std::pin::pin!(read);
-    if let Ok(groups) = timeout(GRACE, &mut read).await {
-        return Ok(opened(Some(groups?)));
-    }
     job.tell(opened(None));
-    Ok(Message::Grouped(read.await?, began.elapsed()))
+    let began = tokio::time::Instant::now();
+    let groups = aside(replica, "groups", job, async |client| groups::read(client, &shape, &all).await).await?;
+    Ok(Message::Grouped(groups, began.elapsed()))
 }
 
 async fn page(replica: &Link, shape: &Shape, scope: &Scope, anchor: &Anchor) -> Result<Page, Fault> {

@@ -97,6 +97,25 @@ fn a_lost_replica_leaves_what_was_read_and_its_return_reads_again() {
 }
 
 #[test]
+fn what_was_asked_for_before_there_was_a_link_is_not_asked_for_again() {
+    let mut pane = Queue::default();
+    let mut made = (*links(true, true)).clone();
+    made.replica.status = LinkStatus::Connecting;
+    pane.update(Input::LinksChanged(Arc::new(made)), Now::at(0));
+    assert!(matches!(runs(&pane.update(Input::Shown, Now::at(0)))[..], [Command::Open { .. }]));
+    assert!(runs(&pane.update(Input::LinksChanged(links(true, true)), Now::at(0))).is_empty());
+    // A link that was lost is another matter: what was asked for went with it.
+    let question = Some(pane.question);
+    let fault = Fault::new(Kind::Unreachable, "the connection was lost");
+    pane.update(Input::LinksChanged(links(true, false)), Now::at(1));
+    pane.update(Input::Message(Message::Failed { question, fault }), Now::at(1));
+    assert!(matches!(
+        runs(&pane.update(Input::LinksChanged(links(true, true)), Now::at(2)))[..],
+        [Command::Open { .. }]
+    ));
+}
+
+#[test]
 fn another_replica_is_another_queue() {
     let mut pane = listed((120, 26));
     let mut other = (*links(true, true)).clone();
