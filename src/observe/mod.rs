@@ -4,7 +4,10 @@ use crate::settings::Settings;
 use std::path::Path;
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_appender::rolling::{Builder, Rotation};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 /// So many lines wait for the disk at most; more at once are lost rather than waited for.
 const BUFFERED: usize = 4_096;
@@ -42,13 +45,11 @@ fn open(folder: &Path, level: &str) -> Result<WorkerGuard, String> {
     // The usual 128,000 lines would be 4 MB, written to before anything is drawn.
     let (writer, guard) = NonBlockingBuilder::default().buffered_lines_limit(BUFFERED).finish(file);
     // Other crates' debug lines can hold statements with values: they speak from `warn` on.
-    let filter = EnvFilter::builder().parse_lossy(format!("warn,robbie_console={level},robbie={level}"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(false)
-        .with_writer(writer)
-        .try_init()
-        .map_err(|e| format!("no log is written: {e}"))?;
+    let level: LevelFilter = level.parse().unwrap_or(LevelFilter::INFO);
+    let filter =
+        Targets::new().with_default(LevelFilter::WARN).with_targets([("robbie_console", level), ("robbie", level)]);
+    let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer).with_filter(filter);
+    tracing_subscriber::registry().with(lines).try_init().map_err(|e| format!("no log is written: {e}"))?;
     record_panics();
     Ok(guard)
 }
