@@ -10,7 +10,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 /// Begins to connect every link and reports each change of its status.
 pub fn links(services: &Arc<Services>, queue: &UnboundedSender<Event>) {
-    for link in std::iter::once(services.master()).chain(services.replicas()) {
+    // The replicas first: they are near, and what is stuck is there.
+    for link in services.replicas().iter().chain(std::iter::once(services.master())) {
         spawn(link_news(Arc::clone(link), Arc::downgrade(services), queue.clone()));
     }
 }

@@ -126,9 +126,10 @@ pub struct Pulse(Vec<i64>);
 pub async fn news(client: &Client, last: Option<&Pulse>) -> Result<Option<(Pulse, Total)>, Fault> {
     let mut statement = Statement::new(
         "with felt as materialized (
-           select array[coalesce(sum(n_tup_ins), 0), coalesce(sum(n_tup_upd), 0), coalesce(sum(n_tup_del), 0)]::bigint[] as pulse
-           from pg_stat_user_tables
-           where schemaname = 'public' and relname = 'pending_sync' or schemaname = 'robbie_sync' and relname in ('entry', 'archive'))
+           select array[coalesce(sum(pg_stat_get_tuples_inserted(c.oid)), 0), coalesce(sum(pg_stat_get_tuples_updated(c.oid)), 0),
+                        coalesce(sum(pg_stat_get_tuples_deleted(c.oid)), 0)]::bigint[] as pulse
+           from pg_class c join pg_namespace n on n.oid = c.relnamespace
+           where (n.nspname, c.relname) in (('public', 'pending_sync'), ('robbie_sync', 'entry'), ('robbie_sync', 'archive')))
          select pulse, reltuples::bigint, case when reltuples < ",
     );
     statement

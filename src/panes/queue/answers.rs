@@ -19,9 +19,12 @@ impl Queue {
                 let mut effects = Vec::new();
                 if let Some(groups) = groups {
                     effects.extend(self.take_groups(groups, now));
-                } else if self.groups.is_none() && !self.touched {
-                    // The reasons take longer than the rows: the rows do not wait for them.
-                    self.level = Level::List;
+                } else {
+                    if self.groups.is_none() && !self.touched {
+                        // The reasons take longer than the rows: the rows do not wait for them.
+                        self.level = Level::List;
+                    }
+                    effects.extend(self.regroup());
                 }
                 effects.extend(self.recount());
                 effects.extend(self.prefetch());
@@ -159,6 +162,7 @@ impl Queue {
     }
 
     fn take_groups(&mut self, groups: Groups, now: Now) -> Step<Self> {
+        self.grouping = false;
         let selected = self.groups.as_ref().and_then(|old| old.groups.get(self.reason)).map(|group| group.id.clone());
         let at = selected.and_then(|id| groups.groups.iter().position(|group| group.id == id));
         self.reason = at.unwrap_or(self.reason).min(groups.groups.len().saturating_sub(1));
@@ -186,6 +190,8 @@ impl Queue {
         if question.is_some() {
             self.loading = false;
             self.growing = false;
+        } else {
+            self.grouping = false;
         }
         // A refused sort leaves the list as it was.
         if fault.kind == Kind::Settings {

@@ -132,7 +132,7 @@ impl Queue {
 
     /// A write broke: nothing is awaited of it any more.
     pub(super) fn broke(&mut self, now: Now) -> Step<Self> {
-        self.busy = false;
+        (self.busy, self.grouping) = (false, false);
         self.edit_broke();
         self.pulse = None;
         self.refresh(now)

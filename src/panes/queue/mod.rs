@@ -83,6 +83,8 @@ pub struct Queue {
     read_at: Option<Duration>,
 
     groups: Option<Groups>,
+    /// Whether the reasons are being read.
+    grouping: bool,
     groups_cost: Duration,
     groups_at: Duration,
     reason: usize,

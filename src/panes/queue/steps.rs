@@ -145,15 +145,21 @@ impl Queue {
     /// What else should be read after the queue was written to: groups and count, as often as they are cheap.
     pub(super) fn follow_up(&mut self, now: Now) -> Step<Self> {
         let mut effects = Vec::new();
-        if let Some(shape) = &self.shape
-            && now.uptime.saturating_sub(self.groups_at) >= self.groups_cost * SHARE
-        {
-            effects.push(Effect::Run(Command::Groups { shape: shape.clone() }));
+        // One that is under way comes to its end: where it takes longer than the refresh, none would otherwise.
+        if !self.grouping && now.uptime.saturating_sub(self.groups_at) >= self.groups_cost * SHARE {
+            effects.extend(self.regroup());
         }
         if now.uptime.saturating_sub(self.counted_at) >= self.count_cost * SHARE {
             effects.extend(self.recount());
         }
         effects
+    }
+
+    /// Reads the reasons.
+    pub(super) fn regroup(&mut self) -> Step<Self> {
+        let Some(shape) = self.shape.clone() else { return Vec::new() };
+        self.grouping = true;
+        vec![Effect::Run(Command::Groups { shape })]
     }
 
     fn routed(&mut self, text: Option<&str>) -> Step<Self> {

@@ -154,17 +154,13 @@ async fn open(
     let (shape, news) = tokio::join!(Shape::read(&client), store::news(&client, None));
     let (shape, (pulse, total)) = (shape?, news?.unwrap_or_default());
     let page = store::page(&client, &shape, scope, &anchor, FIRST).await?;
-    let opened = |groups| Message::Opened { question, shape: shape.clone(), anchor, page, total, pulse, groups };
-    let all = Scope::default();
+    let mut groups = None;
     if total.exact {
-        // Few entries: the groups come at once, and the pane opens on them.
+        // Few entries: the groups come at once, and the pane opens on them. Else the pane asks for them.
         job.tell(Message::Worker(starvation::read(&client, &shape).await?));
-        return Ok(opened(Some(groups::read(&client, &shape, &all).await?)));
+        groups = Some(groups::read(&client, &shape, &Scope::default()).await?);
     }
-    job.tell(opened(None));
-    let began = tokio::time::Instant::now();
-    let groups = aside(replica, "groups", job, async |client| groups::read(client, &shape, &all).await).await?;
-    Ok(Message::Grouped(groups, began.elapsed()))
+    Ok(Message::Opened { question, shape, anchor, page, total, pulse, groups })
 }
 
 async fn page(replica: &Link, shape: &Shape, scope: &Scope, anchor: &Anchor) -> Result<Page, Fault> {

@@ -116,6 +116,32 @@ fn what_was_asked_for_before_there_was_a_link_is_not_asked_for_again() {
 }
 
 #[test]
+fn reasons_that_take_longer_than_rows_come_to_their_end() {
+    let asks =
+        |effects: &[Effect<Command>]| runs(effects).iter().filter(|c| matches!(c, Command::Groups { .. })).count();
+    let mut pane = pane(page(0..0, false), Some(groups()), (120, 26));
+    pane.groups = None;
+    let message = opened(&pane, page(0..80, true), None);
+    let effects = pane.update(Input::Message(message), Now::at(1));
+    assert_eq!((pane.level, asks(&effects)), (Level::List, 1));
+    let refreshed = |pane: &Queue| Message::Refreshed {
+        question: pane.question,
+        from_start: true,
+        page: page(0..80, true),
+        total: Total::default(),
+        pulse: Pulse::default(),
+    };
+    let message = refreshed(&pane);
+    assert_eq!(asks(&pane.update(Input::Message(message), Now::at(4))), 0, "one is under way");
+    pane.update(Input::Message(Message::Grouped(groups(), Duration::from_secs(6))), Now::at(7));
+    assert_eq!(pane.level, Level::Groups, "what is wrong is shown first");
+    let message = refreshed(&pane);
+    assert_eq!(asks(&pane.update(Input::Message(message), Now::at(8))), 0, "not at once again");
+    let message = refreshed(&pane);
+    assert_eq!(asks(&pane.update(Input::Message(message), Now::at(600))), 1);
+}
+
+#[test]
 fn another_replica_is_another_queue() {
     let mut pane = listed((120, 26));
     let mut other = (*links(true, true)).clone();
