@@ -27,7 +27,7 @@ impl Queue {
                     effects.extend(self.regroup());
                 }
                 effects.extend(self.recount());
-                effects.extend(self.prefetch());
+                effects.extend(self.fill());
                 effects.extend(self.peek());
                 effects
             }

@@ -172,6 +172,11 @@ impl Queue {
         vec![Effect::Run(Command::Page { question: self.question, shape, scope, anchor, edge: Some(edge) })]
     }
 
+    /// What is behind the screen is read when somebody moves: many open the pane for its reasons. A very tall screen is filled at once.
+    fn fill(&mut self) -> Step<Self> {
+        if self.touched || self.size.height >= window::FIRST { self.prefetch() } else { Vec::new() }
+    }
+
     /// The choices of states that there are here.
     fn tabs(&self) -> &'static [Tab] {
         let archive = self.shape.as_ref().is_some_and(|shape| shape.archive);

@@ -55,7 +55,9 @@ impl Queue {
             Input::EngineChanged(status) if self.shown && !status.busy => self.refresh(now),
             Input::Resized(size) => {
                 self.size = size;
-                self.peek()
+                let mut effects = self.fill();
+                effects.extend(self.peek());
+                effects
             }
             Input::Viewport { zone: view::ENTRIES | view::REASONS, rows } => {
                 self.rows = rows;

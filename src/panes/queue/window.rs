@@ -7,7 +7,7 @@ use crate::queue::{Anchor, Entry, Page};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// Rows read before anything is shown: a large screen full. What comes behind them is asked for at once.
+/// Rows read before anything is shown: a large screen full.
 pub(super) const FIRST: u16 = 80;
 /// Rows read at once.
 pub(super) const PAGE: u16 = 200;

@@ -142,6 +142,24 @@ fn reasons_that_take_longer_than_rows_come_to_their_end() {
 }
 
 #[test]
+fn what_is_behind_the_screen_is_read_when_somebody_moves_or_the_screen_is_tall() {
+    let pages =
+        |effects: &[Effect<Command>]| runs(effects).iter().filter(|c| matches!(c, Command::Page { .. })).count();
+    let opened = |height: u16| {
+        let mut pane = pane(page(0..0, false), None, (120, height));
+        let message = opened(&pane, page(0..80, true), None);
+        let effects = pane.update(Input::Message(message), Now::at(1));
+        (pages(&effects), pane)
+    };
+    let (asked, mut pane) = opened(40);
+    assert_eq!(asked, 0);
+    assert_eq!(pages(&pane.update(Input::Move(Move::Down), Now::at(2))), 1);
+    assert_eq!(opened(120).0, 1);
+    let (_, mut pane) = opened(40);
+    assert_eq!(pages(&pane.update(Input::Resized(Size::new(200, 100)), Now::at(2))), 1);
+}
+
+#[test]
 fn another_replica_is_another_queue() {
     let mut pane = listed((120, 26));
     let mut other = (*links(true, true)).clone();
