@@ -254,17 +254,25 @@ fn i8_both_sides_are_equal(e: &Evidence) -> Check {
 }
 
 /// I9: what arrives of a row is a subsequence of what its replica queued. A value tells whose it is when it comes for the first time: an
-/// entry of a whole row writes earlier ones too.
+/// entry of a whole row writes earlier ones too, and may even bring one whose own entry is queued after it; so an entry that all came
+/// of goes before one that only a part came of.
 fn i9_rows_keep_the_order_of_their_entries(model: &Model, e: &Evidence) -> Check {
     let mut last: BTreeMap<(usize, Key), usize> = BTreeMap::new();
     let mut came: BTreeSet<(Key, &String)> = BTreeSet::new();
     for change in &e.changes {
-        let fresh: Vec<&String> = change.written().filter(|w| came.insert((change.key, w))).collect();
+        let written: Vec<&String> = change.written().collect();
+        let fresh: Vec<&String> = written.iter().copied().filter(|w| came.insert((change.key, w))).collect();
         let Some(site) = change.site else { continue };
-        let place = model.entries.iter().rposition(|o| {
-            (o.site, o.key) == (site, change.key) && !o.edited && fresh.iter().any(|w| o.tokens.contains(w))
-        });
-        let Some(place) = place else { continue };
+        let last_that = |came: &dyn Fn(&Entry) -> bool| {
+            model.entries.iter().rposition(|o| {
+                (o.site, o.key) == (site, change.key)
+                    && !o.edited
+                    && fresh.iter().any(|w| o.tokens.contains(w))
+                    && came(o)
+            })
+        };
+        let whole = last_that(&|o| o.tokens.iter().all(|token| written.contains(&token)));
+        let Some(place) = whole.or_else(|| last_that(&|_| true)) else { continue };
         if let Some(before) = last.insert((site, change.key), place).filter(|b| *b > place) {
             let (late, early) = (&model.entries[place], &model.entries[before]);
             let row: Vec<_> = e.changes.iter().filter(|c| c.key == change.key).collect();
