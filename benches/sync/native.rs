@@ -1,6 +1,7 @@
 //! PostgreSQL's own logical replication of the same table, from the same master.
 
 use crate::bed::{Bed, connect, socket};
+use crate::rows::COLUMNS;
 use robbie_console::postgres::{Side, Target};
 use std::time::{Duration, Instant};
 use tokio_postgres::Client;
@@ -17,7 +18,8 @@ impl Subscription {
         let publisher = connect(&bed.superuser(Side::Master, master.database())).await;
         let subscriber = connect(&bed.superuser(Side::Replica, target.database())).await;
         for statement in [
-            "CREATE PUBLICATION bench FOR TABLE code_messages",
+            // The columns that a replica has.
+            &format!("CREATE PUBLICATION bench FOR TABLE code_messages ({COLUMNS})"),
             "SELECT pg_create_logical_replication_slot('bench', 'pgoutput')",
         ] {
             publisher.batch_execute(statement).await.unwrap();
