@@ -40,7 +40,8 @@ CREATE OR REPLACE FUNCTION robbie_sync.insert_plain(
     shape robbie_sync.shape, node uuid, run uuid, actor text, reason text,
     ids uuid[], seqs bigint[], tbls text[], ops text[], pks text[], payloads text[], waits uuid[]
 ) RETURNS uuid[]
-LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
+-- Rows and their entries are put together by hash and in memory; the planner, who knows nothing of them, would sort both sides on disk.
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp SET work_mem = '32MB' SET enable_mergejoin = off AS $$
 DECLARE
     keys constant text[] := ARRAY(SELECT jsonb_object_keys(payloads[(
         SELECT min(b.n) FROM unnest(tbls, ops, waits) WITH ORDINALITY AS b(tbl, op, waits, n)
